@@ -18,6 +18,7 @@ from desk.market.bundled import BundledPrices
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from threading import Event
 
     from fastapi import FastAPI, Response
     from langchain_core.callbacks import AsyncCallbackHandler
@@ -112,9 +113,16 @@ def _fan_out(observers: "Sequence[Callable[[TraceEvent], None]]") -> "Callable[[
 
 
 def create_app(
-    settings: Settings, dependencies: "AbstractAsyncContextManager[Dependencies]", metrics: "Metrics | None" = None
+    settings: Settings,
+    dependencies: "AbstractAsyncContextManager[Dependencies]",
+    metrics: "Metrics | None" = None,
+    *,
+    loaded: "Event | None" = None,
 ) -> "FastAPI":
-    """The HTTP application; its lifespan opens and closes the dependencies."""
+    """The HTTP application; its lifespan opens and closes the dependencies.
+
+    It is not ready before `loaded` is set.
+    """
     from fastapi_offline import FastAPIOffline
 
     from api.http.dependencies import AppState
@@ -142,7 +150,7 @@ def create_app(
             dependencies as deps,
             aclosing(BackgroundTurns(deps)) as answering,
             aclosing(LogFollowers(deps.store)) as following,
-            aclosing(ReadinessChecks(deps, database, settings)) as readiness,
+            aclosing(ReadinessChecks(deps, database, settings, loaded)) as readiness,
         ):
             if not settings.auth:
                 answering.attend(settings.owner)

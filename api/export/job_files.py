@@ -10,7 +10,7 @@ from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, build_p
 from desk.runs.cached_answers import CachedAnswer, load_or_compute
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from desk.optimization.reading.chart_schemas import ChartName
     from graphs.dependencies import Dependencies
@@ -28,14 +28,15 @@ MEDIA: dict[Format, str] = {
 
 
 async def charts(
-    dependencies: "Dependencies", outcome: "JobOutcome", only: "ChartName | None", points: int
+    dependencies: "Dependencies", outcome: "JobOutcome", only: "Collection[ChartName]", points: int
 ) -> CachedAnswer:
     from graphs.runs.outcomes import job_charts
 
     async def make() -> bytes:
         return (await job_charts(dependencies.store, outcome, only=only, points=points)).model_dump_json().encode()
 
-    return await _load_or_make(dependencies, outcome, f"charts.{only or 'all'}", make, (str(points),))
+    name = ".".join(sorted({*only})) or "all"
+    return await _load_or_make(dependencies, outcome, f"charts.{name}", make, (str(points),))
 
 
 async def trials(

@@ -22,6 +22,7 @@ from store.sqlite.migrations import check_schema, find_damage
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from threading import Event
 
     from agents.models.lazy import AgentModels
     from api.settings import Settings
@@ -135,7 +136,11 @@ class ReadinessChecks:
     """The checks of everything that the service needs, and their overall status."""
 
     def __init__(
-        self, dependencies: "Dependencies", database: "Path | None" = None, settings: "Settings | None" = None
+        self,
+        dependencies: "Dependencies",
+        database: "Path | None" = None,
+        settings: "Settings | None" = None,
+        loaded: "Event | None" = None,
     ) -> None:
         self._dependencies = dependencies
         queue, models = dependencies.queue, dependencies.models
@@ -151,6 +156,8 @@ class ReadinessChecks:
             checks.append(("models", lambda: check_models(models), SLOW_CACHE_SECONDS, "failed"))
         if settings is not None and uses_aws(settings):
             checks.append(("resources", lambda: check_resources(settings), RESOURCES_CACHE_SECONDS, "failed"))
+        if loaded is not None:
+            checks.append(("kernels", lambda: check_kernels(loaded), 0.0, "failed"))
         checks.append(("data", lambda: check_prices(dependencies), SLOW_CACHE_SECONDS, "warned"))
         self._checks = [
             CachedCheck(name, check, cache_seconds=seconds, worst=worst) for name, check, seconds, worst in checks
@@ -159,7 +166,7 @@ class ReadinessChecks:
     async def status(self) -> Readiness:
         now = self._dependencies.now()
         checks = await asyncio.gather(*(each.check(now) for each in self._checks))
-        required = [check.status for check in checks if check.name in ("store", "database", "queue")]
+        required = [check.status for check in checks if check.name in ("store", "database", "queue", "kernels")]
         if "failed" in required:
             status = "failed"
         else:
@@ -195,6 +202,14 @@ async def check_store(
     except Unavailable as error:
         return CheckResult("failed", str(error), public_reason="nothing can be written")
     return CheckResult("ok")
+
+
+async def check_kernels(loaded: "Event") -> CheckResult:
+    """Whether the numeric core is loaded, so that the first evaluation does not wait for it."""
+    if loaded.is_set():
+        return CheckResult("ok")
+    reason = "the numeric core is being loaded; on a new machine it is compiled first, which takes a minute"
+    return CheckResult("failed", reason, public_reason=reason)
 
 
 async def check_database(database: "Path") -> CheckResult:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,6 +44,19 @@ WINDOW = 250
 _MARKET_FALL = 0.2
 
 
+@dataclass(frozen=True)
+class Track:
+    """Daily returns of what is assessed, shape (T,), and what each part brings of them; its parts sum to the returns.
+
+    `weights` are those of the parts at the end.
+    """
+
+    own: Floats
+    parts: Returns
+    weights: tuple[float, ...]
+    caveat: str
+
+
 async def assess(
     prices: PriceSource,
     holdings: Mapping[str, float],
@@ -53,13 +67,23 @@ async def assess(
     loaded_holdings = await load_holdings(prices, holdings)
     stress = stress or StressRequest()
     factors = await load_factors(prices, loaded_holdings, tuple(stress.shocks)) if stress.shocks else None
-    return await asyncio.to_thread(_assess, loaded_holdings, money, stress, factors)
+    return await asyncio.to_thread(assess_loaded, loaded_holdings, money, stress, factors)
 
 
-def _assess(holdings: Holdings, money: Money | None, stress: StressRequest, factors: Assets | None) -> PortfolioRisk:
+def assess_loaded(
+    holdings: Holdings, money: Money | None, stress: StressRequest, factors: Assets | None, track: Track | None = None
+) -> PortfolioRisk:
+    """Assess the holdings as constant shares, or with `track` by the returns that it states; stress is of the holdings.
+
+    A crisis is bought before and left alone, a track followed through it.
+    """
     returns, weights = holdings.returns()
-    own = portfolio_returns(returns, weights)
-    components = _components(returns, weights)
+    if track is None:
+        own, components = portfolio_returns(returns, weights), _components(returns, weights, weights)
+    else:
+        whole_track = Returns(track.parts.dates, ("strategy",), track.own[:, None])
+        own, components = track.own, _components(track.parts, np.ones(len(track.weights)), np.array(track.weights))
+        returns, weights = whole_track, np.ones(1)
     tails = _tails(own)
     episodes = _episodes(holdings, returns, weights)
     backtests = _backtests(own)
@@ -84,16 +108,21 @@ def _assess(holdings: Holdings, money: Money | None, stress: StressRequest, fact
         episodes=episodes,
         backtests=backtests,
         concentrated=len(components) > 1 and max(c.volatility for c in components) > 0.5 * whole,
-        caveats=(holdings.assets.days_used, "Shares are restored every day, free of cost.", *holdings.assets.caveats),
+        caveats=(
+            holdings.assets.days_used,
+            "Shares are restored every day, free of cost." if track is None else track.caveat,
+            *holdings.assets.caveats,
+        ),
         figures=sheet.figures,
         reverse_stress=reverse,
         factor_stress=factor_stress,
     )
 
 
-def _components(returns: Returns, weights: Floats) -> tuple[Component, ...]:
-    spread = component_contributions(weights, returns)
-    shortfall = component_contributions(weights, returns, measure="expected_shortfall")
+def _components(returns: Returns, factors: Floats, weights: Floats) -> tuple[Component, ...]:
+    """What `factors` times the returns contribute, with the `weights` to show."""
+    spread = component_contributions(factors, returns)
+    shortfall = component_contributions(factors, returns, measure="expected_shortfall")
     rows = zip(returns.assets, weights, spread.components, shortfall.components, strict=True)
     return tuple(Component(asset=a, weight=float(w), volatility=v, shortfall=s) for a, w, v, s in rows)
 

@@ -1,4 +1,4 @@
-"""Request of a portfolio's risk: a stored portfolio or holdings, an amount of money, and stress."""
+"""Request of a risk report: a stored portfolio, a saved strategy or holdings, an amount of money, and stress."""
 
 from typing import Annotated, Self
 
@@ -11,7 +11,7 @@ from quant.numeric.frozen import Frozen
 
 
 class RiskRequest(Frozen):
-    """A stored portfolio or `holdings`; each asset needs prices on the server."""
+    """A stored portfolio, a saved strategy or `holdings`; each asset needs prices on the server."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -27,6 +27,9 @@ class RiskRequest(Frozen):
     )
 
     portfolio_id: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = None
+    strategy_id: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{32}$", description="A saved strategy, by its latest version")
+    ] = None
     holdings: Annotated[
         dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(strict=True, ge=0.0, le=1.0)]]
         | None,
@@ -42,9 +45,10 @@ class RiskRequest(Frozen):
 
     @model_validator(mode="after")
     def _check_subject(self) -> Self:
-        if (self.portfolio_id is None) == (self.holdings is None):
-            kind = "missing" if self.holdings is None else "combined"
-            msg = f"portfolio_id and holdings are {kind}; expected exactly one of them"
+        named = sum(subject is not None for subject in (self.portfolio_id, self.strategy_id, self.holdings))
+        if named != 1:
+            kind = "combined" if named else "missing"
+            msg = f"portfolio_id, strategy_id and holdings are {kind}; expected exactly one of them"
             raise ValueError(msg)
         return self
 

@@ -47,15 +47,17 @@ from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import FAMILY
 from quant.strategies.simulation import Simulation
 from quant.worlds.paths import implied_moments
-from quant.worlds.regimes import volatility_state
+from quant.worlds.regimes import weighted_volatility
 from quant.worlds.scenario import BUILT_IN, Scenario
 from store.store import Store
 
 TOOL = "evaluate_strategy"
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 """Volatilities at which the weight is evaluated."""
-_OF_SIMULATION: frozenset[EvaluationField] = frozenset({"held", "figures"})
-"""Fields that show simulated paths."""
+_OF_METRICS: frozenset[EvaluationField] = frozenset({"held", "figures"})
+"""Fields that show metrics, on history and of simulated paths."""
+_OF_YEARS: frozenset[EvaluationField] = frozenset({"years", "figures"})
+"""Fields that show calendar years."""
 MIN_DAYS = DAYS
 """Minimum sessions for yearly figures."""
 _LABEL: dict[Subject, str] = {
@@ -64,6 +66,8 @@ _LABEL: dict[Subject, str] = {
     "sixty_forty_cash": 'the "mix of equity and cash", 60/40,',
     "equity": '"full investment"',
 }
+SUBJECTS = tuple(_LABEL)
+"""The rules of an evaluation, in the order of its series."""
 
 
 class EvaluationRun(NamedTuple):
@@ -105,8 +109,8 @@ async def run_evaluation(
 ) -> EvaluationRun:
     """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight.
 
-    What no field of `fields` needs is not computed: without `held` and `figures` nothing is simulated. Only days of
-    `window` that are not locked are evaluated. Nothing is counted in a ledger.
+    What no field of `fields` needs is not computed: without `held` and `figures` nothing is simulated, and `held` is
+    empty. Only days of `window` that are not locked are evaluated. Nothing is counted in a ledger.
     """
     wanted = OptimizationRequest(
         universe=universe,
@@ -137,22 +141,18 @@ def _evaluate(
     rule = Rule(config=request.current_rule, mandate=request.mandate)
     config, (scenario,) = rule.config, world.request.scenarios
     constant = partial(world.constant, rebalancing=config.rebalancing)
-    rules: dict[Subject, StrategyConfig] = {
-        "strategy": config,
-        "same_volatility": constant(matched_weight(world, config)),
-        "sixty_forty_cash": constant(0.6),
-        "equity": constant(1.0),
-    }
-    configs, part = tuple(rules.values()), _days_in_window(world, window)
+    configs = (config, constant(matched_weight(world, config)), constant(0.6), constant(1.0))
+    part = _days_in_window(world, window)
     series = world.replay(configs).series
-    is_simulated = ESTIMATORS[config.estimator].simulated and not fields.isdisjoint(_OF_SIMULATION)
-    simulated = _simulate(world, configs, scenario) if is_simulated else None
+    has_metrics = not fields.isdisjoint(_OF_METRICS)
+    simulated = _simulate(world, configs, scenario) if has_metrics and ESTIMATORS[config.estimator].simulated else None
     simulated_evaluations = (
         [None] * len(configs) if simulated is None else world.evaluations(configs, simulated, scenario)
     )
     rule_evaluations = tuple(
         RuleEvaluation(subject=subject, config=c, history=world.on_history(c, record, part), simulated=evaluation)
-        for (subject, c), record, evaluation in zip(rules.items(), series, simulated_evaluations, strict=True)
+        for subject, c, record, evaluation in zip(SUBJECTS, configs, series, simulated_evaluations, strict=True)
+        if has_metrics
     )
     dates = world.market.dates[part]
     quick_evaluation = QuickEvaluation(
@@ -166,7 +166,7 @@ def _evaluate(
         curve=tuple(
             CurvePoint(volatility=v, weight=weight_at_volatility(world, config, v)) for v in _curve_volatilities(config)
         ),
-        years=_years(world, series, part),
+        years=() if fields.isdisjoint(_OF_YEARS) else _years(world, series, part),
         warnings=find_cautions(world, config, part, series[0, 1, part]),
         caveats=(_days_used(world, part), *_unsimulated(config), *world.market.caveats),
         figures=(),
@@ -306,7 +306,7 @@ def _add_weights(sheet: Sheet, world: World, quick_evaluation: QuickEvaluation, 
         weight,
         "weight",
     )
-    latest = float(volatility_state(world.market.asset[: part.stop]).volatility[-1])
+    latest = float(weighted_volatility(world.market.asset[: part.stop])[-1])
     sheet.add(
         "last_volatility",
         "yearly volatility of the risky asset in the weeks up to the last day used",

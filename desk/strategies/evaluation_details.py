@@ -9,7 +9,7 @@ from desk.base.errors import InvalidInput
 from desk.market.prices import PriceSource
 from desk.optimization.caution_messages import CAUTIONS
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, load_catalog
-from desk.strategies.evaluation import EvaluationRun, count, run_evaluation
+from desk.strategies.evaluation import SUBJECTS, EvaluationRun, count, run_evaluation
 from desk.strategies.evaluation_schemas import (
     EVERY_FIELD,
     MAX_PATH_YEARS,
@@ -24,7 +24,7 @@ from desk.strategies.evaluation_schemas import (
 )
 from desk.strategies.templates import Rule
 from quant.performance.growth import drawdowns
-from quant.worlds.regimes import volatility_state
+from quant.worlds.regimes import weighted_volatility
 from quant.worlds.scenario import Scenario
 from store.store import Store
 
@@ -101,10 +101,10 @@ def _lines(run: EvaluationRun, points: int) -> Lines:
     ends = np.append(starts[1:], dates.size) - 1
     wealth: dict[Subject, tuple[float, ...]] = {}
     drawdown: dict[Subject, tuple[float, ...]] = {}
-    for rule_evaluation, record in zip(run.evaluation.held, run.series, strict=True):
+    for subject, record in zip(SUBJECTS, run.series, strict=True):
         total = world.total(record[0, part], part)
-        wealth[rule_evaluation.subject] = tuple(map(float, np.cumprod(1.0 + total)[ends]))
-        drawdown[rule_evaluation.subject] = tuple(map(float, np.maximum.reduceat(drawdowns(total), starts)))
+        wealth[subject] = tuple(map(float, np.cumprod(1.0 + total)[ends]))
+        drawdown[subject] = tuple(map(float, np.maximum.reduceat(drawdowns(total), starts)))
     return Lines(
         dates=tuple(dates[ends].tolist()),
         wealth=wealth,
@@ -117,5 +117,5 @@ def _today(run: EvaluationRun) -> Today:
     world, config = run.world, run.evaluation.rule.config
     following = world.market.dates.size
     weight = world.replay([config], end=following + 1).series[0, 1, following]
-    latest = volatility_state(world.market.asset).volatility[-1]
+    latest = weighted_volatility(world.market.asset)[-1]
     return Today(as_of=world.market.dates[-1].item(), weight=float(weight), volatility=float(latest))

@@ -15,7 +15,7 @@ from desk.strategies.library_schemas import (
     StrategyDifference,
     StrategyDocument,
 )
-from desk.strategies.repository import ARCHIVE, KIND, SavedStrategy, load_versions, put_version
+from desk.strategies.repository import ARCHIVE, CONTENT, KIND, SavedStrategy, load_versions, put_version
 from store.errors import Conflict
 from store.records import Key, iterate_records
 from store.store import Store
@@ -119,7 +119,7 @@ async def add_version(
             )
         if entry.archived_at is not None:
             raise Archived(entry.latest.name)
-        if (entry.latest.rule, entry.latest.universe) == (content.rule, content.universe):
+        if all(getattr(entry.latest, field) == getattr(content, field) for field in CONTENT):
             return entry
         strategy = _version(entry.latest.name, entry.latest.version + 1, content, now)
         try:
@@ -134,10 +134,10 @@ async def add_version(
 async def differences(
     store: Store, owner: str, strategy_id: str, first: int, second: int
 ) -> tuple[StrategyDifference, ...]:
-    """The fields of rule and universe in which two versions differ."""
+    """The fields of rule, universe and search in which two versions differ."""
     versions = await load_all_versions(store, owner, strategy_id)
     before, after = (
-        dict(_leaves(_select(versions, field, number).model_dump(mode="json", include={"rule", "universe"})))
+        dict(_leaves(_select(versions, field, number).model_dump(mode="json", include=set(CONTENT))))
         for field, number in (("first", first), ("second", second))
     )
     return tuple(
@@ -153,7 +153,7 @@ async def clone_strategy(
     """Save a version as version 1 of a new name."""
     source = await load_version(store, owner, strategy_id, version)
     note = f"copy of {source.name}, version {source.version}"
-    content = StrategyContent(rule=source.rule, universe=source.universe, note=note)
+    content = StrategyContent(rule=source.rule, universe=source.universe, search=source.search, note=note)
     return await create_strategy(store, owner, name, content, now=now)
 
 
@@ -174,13 +174,19 @@ async def restore_strategy(store: Store, owner: str, strategy_id: str) -> Librar
 
 
 def to_document(strategy: SavedStrategy) -> StrategyDocument:
-    content = strategy.model_dump(include={"name", "universe", "rule", "note"})
+    content = strategy.model_dump(include={"name", *CONTENT, "note"})
     return StrategyDocument.model_validate(content | {"schema": SCHEMA, "schema_version": SCHEMA_VERSION})
 
 
 def _version(name: str, number: int, content: StrategyContent, now: datetime) -> SavedStrategy:
     return SavedStrategy(
-        name=name, version=number, universe=content.universe, rule=content.rule, note=content.note, saved_at=now
+        name=name,
+        version=number,
+        universe=content.universe,
+        rule=content.rule,
+        search=content.search,
+        note=content.note,
+        saved_at=now,
     )
 
 

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import ConfigDict, Field
 
 from desk.strategies.repository import SavedStrategy
+from desk.strategies.search_options import SearchOptions
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 
 SCHEMA: Final = "stratigos.strategy"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Name: TypeAlias = Annotated[
     str,
@@ -43,6 +44,7 @@ class StrategyContent(Frozen):
 
     rule: Annotated[Rule, Field(description="The configuration and its mandate")]
     universe: Universe = "sp500"
+    search: SearchOptions
     note: Note = ""
 
 
@@ -73,14 +75,17 @@ class StrategyDocument(Frozen):
     )
 
     schema_: Annotated[Literal["stratigos.strategy"], Field(alias="schema", description="Kind of the document")]
-    schema_version: Annotated[Literal[1], Field(description="Version of its form")]
+    schema_version: Annotated[
+        Literal[1, 2], Field(description="Version of its form; 1 has no `search`", examples=[SCHEMA_VERSION])
+    ]
     name: Name
     universe: Universe = "sp500"
     rule: Annotated[Rule, Field(description="The configuration and its mandate")]
+    search: SearchOptions
     note: Note = ""
 
     def content(self) -> StrategyContent:
-        return StrategyContent(rule=self.rule, universe=self.universe, note=self.note)
+        return StrategyContent(rule=self.rule, universe=self.universe, search=self.search, note=self.note)
 
 
 class LibraryEntry(Frozen):

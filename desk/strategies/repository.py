@@ -9,6 +9,7 @@ from desk.base.names import clean_name, name_key
 from desk.figures import labels
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
+from desk.strategies.search_options import SearchOptions
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict
@@ -18,6 +19,8 @@ from store.store import Store
 KIND = "strategy"
 ARCHIVE = "archived-strategy"
 """Kind of the records that mark archived strategies."""
+CONTENT = ("universe", "rule", "search")
+"""Fields in which versions differ."""
 TOOL = "save_strategy"
 
 
@@ -28,6 +31,7 @@ class SavedStrategy(Frozen):
     version: int = Field(description="1, 2, 3, ...; a version never changes", examples=[2])
     universe: str = Field(description="Prices on which it is meant to hold", examples=["sp500"])
     rule: Rule = Field(description="The configuration and its mandate")
+    search: SearchOptions
     note: str = Field(default="", description="Why the version was saved", examples=["slower estimator"])
     saved_at: datetime | None = Field(default=None, description="When it was saved; null for older versions")
 
@@ -44,7 +48,7 @@ async def save_strategy(
 ) -> SavedStrategy:
     """Store version 1 of a new name, or the next version; saving the latest one again changes nothing.
 
-    An archived strategy is in use again.
+    An archived strategy is in use again. The options of its searches stay those of the latest version.
     """
     text = clean_name("name", name)
     await store.records.delete(Key(owner, ARCHIVE, name_key(text)))
@@ -57,6 +61,7 @@ async def save_strategy(
             version=len(versions) + 1,
             universe=universe,
             rule=rule,
+            search=versions[-1].search if versions else {},
             note=note,
             saved_at=now,
         )

@@ -1,7 +1,7 @@
 """Reads the outcome of a job: its result, or its partial result, as tables and charts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
@@ -129,7 +129,7 @@ async def load_trial(store: Store, owner: str, run_id: str, digest: str) -> Tria
     return Trial.model_validate(record.document)
 
 
-async def job_charts(store: Store, outcome: JobOutcome, *, only: ChartName | None, points: int) -> Charts:
+async def job_charts(store: Store, outcome: JobOutcome, *, only: Collection[ChartName], points: int) -> Charts:
     result = outcome.result
     trials = await load_trials(store, outcome.run.owner, outcome.run.id)
     history = await _history(store, outcome)

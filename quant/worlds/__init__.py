@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from quant.worlds.legs import sample_legs
     from quant.worlds.paths import PathModel, path_model, sample_paths
     from quant.worlds.regime_evidence import RegimeEvidence, examine_regimes
-    from quant.worlds.regimes import Labels, labels, market_state, trend_state, volatility_state
+    from quant.worlds.regimes import Labels, labels, market_state, trend_state, volatility_state, weighted_volatility
     from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
 else:
     __getattr__ = lazy_exports(__name__)
@@ -73,4 +73,5 @@ __all__ = [
     "shocked_scenarios",
     "trend_state",
     "volatility_state",
+    "weighted_volatility",
 ]

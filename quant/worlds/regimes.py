@@ -107,6 +107,41 @@ class Labels:
 
 
 @checked_arguments
+def weighted_volatility(returns: Returns | ArrayLike, *, span: int = 21) -> Floats:
+    """Exponentially weighted volatility of each day, that of `volatility_state`.
+
+    Parameters
+    ----------
+    returns : Returns of one asset, or array_like, shape (T,)
+        Daily simple returns; their logarithms are squared, their mean counts as zero.
+    span : int
+        Above 1. A day weighs 1 - 2 / (span + 1) times the day after it; the first `span` days weigh alike.
+
+    Returns
+    -------
+    ndarray, shape (T,)
+        Annual fractions, each from the returns through its day.
+
+    Raises
+    ------
+    DataError
+        If `returns` is not one finite series above -1, or `span` is not above 1.
+
+    Examples
+    --------
+    >>> returns = [0.01, -0.02, 0.03] * 20
+    >>> bool(weighted_volatility(returns)[-1] == volatility_state(returns).volatility[-1])
+    True
+    """
+    series = single_series(returns)
+    if span < 2:
+        raise DataError(f"`span` must be above 1; got {span}")
+    volatility = np.empty(series.size)
+    _weighted_volatility(series, span, volatility)
+    return volatility
+
+
+@checked_arguments
 def volatility_state(
     returns: Returns | ArrayLike,
     *,
@@ -151,24 +186,14 @@ def volatility_state(
         raise DataError(f"percentiles must satisfy 0 < `low` < `high` < 1; got {low!r} and {high!r}")
     volatility, percentile = np.empty(series.size), np.empty(series.size)
     state = np.empty(series.size, dtype=np.int8)
-    _volatility_states(series, span, low, high, fewest, volatility, percentile, state)
+    _weighted_volatility(series, span, volatility)
+    _volatility_states(volatility, span, low, high, fewest, percentile, state)
     return VolatilityState(volatility, percentile, state)
 
 
 @compiled
-def _volatility_states(
-    series: Floats,
-    span: int,
-    low: float,
-    high: float,
-    fewest: int,
-    volatility: Floats,
-    percentile: Floats,
-    state: States,
-) -> None:
+def _weighted_volatility(series: Floats, span: int, volatility: Floats) -> None:
     decay = 1.0 - 2.0 / (span + 1.0)
-    past = np.empty(series.size)
-    count = 0
     level = 0.0
     for t in range(series.size):
         x = log(1.0 + series[t])
@@ -177,6 +202,21 @@ def _volatility_states(
         else:
             level = decay * level + (1.0 - decay) * x * x
         volatility[t] = math.sqrt(DAYS * level)
+
+
+@compiled
+def _volatility_states(
+    volatility: Floats,
+    span: int,
+    low: float,
+    high: float,
+    fewest: int,
+    percentile: Floats,
+    state: States,
+) -> None:
+    past = np.empty(volatility.size)
+    count = 0
+    for t in range(volatility.size):
         if t == span - 1:
             count = 0
         at = _not_higher(past[:count], volatility[t])

@@ -33,9 +33,10 @@ class Database:
     statement and needs a lock around a transaction.
     """
 
-    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
+    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection, path: Path) -> None:
         self._thread = thread
         self._connection = connection
+        self._log = path.with_name(f"{path.name}-wal")
 
     @classmethod
     async def open(cls, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> "Database":
@@ -47,7 +48,15 @@ class Database:
         except BaseException:
             thread.shutdown(wait=False)
             raise
-        return cls(thread, connection)
+        return cls(thread, connection, path)
+
+    def last_write(self) -> tuple[int, int]:
+        """Time and size of the write-ahead log, which a commit of any process changes."""
+        try:
+            state = self._log.stat()
+        except FileNotFoundError:  # nothing is written yet
+            return 0, 0
+        return state.st_mtime_ns, state.st_size
 
     def close(self) -> None:
         """Close after the work in progress; it blocks, so that a cancelled task closes too."""

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
 
 from store.events import MAX_PAGE, Event, Events, conflict, encode_events
 from store.keys import LARGEST, check_log, check_range
@@ -11,7 +10,10 @@ from store.listeners import Listeners
 from store.serialization import Document, decode
 from store.sqlite.database import Database
 
-POLL_SECONDS = 0.25
+LOOK_SECONDS = 0.05
+"""Between two looks at whether another process has written to the file, which cost no query."""
+READ_SECONDS = 0.25
+"""After which the log is read though the file seems unchanged."""
 
 
 class SqliteEvents(Events):
@@ -62,13 +64,15 @@ class SqliteEvents(Events):
         deadline = clock() + timeout
         while True:
             # listen before the check, so that an append between the two is not missed
-            with self._listeners.listen(owner, run_id) as appended:
+            with self._listeners.listen(owner, run_id) as listener:
+                written = self._database.last_write()
                 if await self.last(owner, run_id) > after:
                     return True
                 if (remaining := deadline - clock()) <= 0:
                     return False
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.wrap_future(appended), min(remaining, POLL_SECONDS))
+                appended, until = asyncio.wrap_future(listener), clock() + min(remaining, READ_SECONDS)
+                while not appended.done() and self._database.last_write() == written and clock() < until:
+                    await asyncio.wait({appended}, timeout=min(LOOK_SECONDS, until - clock()))
 
     async def delete(self, owner: str, run_id: str) -> int:
         check_log(owner, run_id)

@@ -135,6 +135,27 @@ def fill(page: Page, label: str, value: str) -> None:
     page.get_by_label(label, exact=True).press("Tab")
 
 
+def test_what_a_search_was_asked_is_kept_with_the_version(browse, service):
+    strategy = save_core(service, "Options")
+    page = browse().open(f"/strategies/{strategy}")
+    page.get_by_role("button", name="Limits").click()
+    page.get_by_role("button", name="Cash, safe leg and currency").click()
+    for label, value in (("Maximum drawdown", "25"), ("Cash earns", "0.03"), ("Candidates", "50")):
+        fill(page, label, value)
+    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.get_by_role("button", name="Version 2 of 2")).to_be_visible()
+    stored = httpx.get(f"{service}/api/strategies/{strategy}", timeout=180).json()["latest"]["search"]
+    assert stored == {"trials": 50, "cash": "0.03", "limits": {"max_drawdown": {"bound": 0.25}}}
+    other = browse().open(f"/strategies/{strategy}?versions=1")
+    newest = other.get_by_role("dialog", name="Versions").get_by_role("listitem").first
+    for text in ("Maximum drawdown: – → 25%", "Candidates: – → 50", "Cash earns: – → 0.03"):
+        expect(newest).to_contain_text(text)
+    other.get_by_role("button", name="Close").click()
+    other.get_by_role("button", name="Limits").click()
+    expect(other.get_by_label("Maximum drawdown", exact=True)).to_have_value("25%")
+    expect(other.get_by_label("Candidates")).to_have_value("50")
+
+
 def test_two_people_who_change_one_strategy_merge_their_changes(browse, service):
     strategy = save_core(service, "Shared")
     mine, theirs = browse(), browse(theme="dark")

@@ -76,10 +76,12 @@ def serve(
         process(settings, "serve") as metrics,
         workers(settings.workers),
     ):
-        app = create_app(settings, create_dependencies(settings, models, queued=True, metrics=metrics), metrics)
+        loaded = threading.Event()
+        dependencies = create_dependencies(settings, models, queued=True, metrics=metrics)
+        app = create_app(settings, dependencies, metrics, loaded=loaded)
         if "keys" in settings.auth:
             asyncio.run(warn_without_keys(settings))
-        threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
+        threading.Thread(target=_warm, args=[app, loaded], name="warm", daemon=True).start()
         server = Server(
             app,
             log_level=settings.log_level,
@@ -120,8 +122,8 @@ async def warn_without_keys(settings: Settings) -> None:
             )
 
 
-def _warm(app: "FastAPI") -> None:
-    """Load the OpenAPI document, the numeric core and the kernels of an evaluation before the first request.
+def _warm(app: "FastAPI", loaded: threading.Event) -> None:
+    """Load the OpenAPI document, the numeric core and the kernels of an evaluation before the service says it is ready.
 
     They take seconds, and a minute where the kernels are not compiled yet.
     """
@@ -132,7 +134,13 @@ def _warm(app: "FastAPI") -> None:
     from desk.strategies.templates import templates
 
     begun = time.perf_counter()
-    request = EvaluationRequest(config=templates()[0].rule.config)
-    asyncio.run(evaluate_with_catalog(built_in_catalog(), BundledPrices(), request))
+    config = templates()[0].rule.config
+    for estimator in (config.estimator, "garch"):  # the one estimator with kernels of its own
+        lookback = config.lookback_days if estimator == config.estimator else None
+        request = EvaluationRequest(
+            config=config.model_copy(update={"estimator": estimator, "lookback_days": lookback})
+        )
+        asyncio.run(evaluate_with_catalog(built_in_catalog(), BundledPrices(), request))
+    loaded.set()
     logger: Any = structlog.get_logger()
     logger.info("kernels_loaded", seconds=round(time.perf_counter() - begun, 1))

@@ -167,7 +167,10 @@ async def get_charts(
     service: AppStateDep,
     principal: PrincipalDep,
     *,
-    chart: Annotated[ChartName | None, Query(description="This chart only")] = None,
+    chart: Annotated[
+        tuple[ChartName, ...],
+        Query(max_length=4, description="These charts only, all by default", examples=[["convergence", "risk_return"]]),
+    ] = (),
     points: Annotated[
         int, Query(ge=100, le=MOST_POINTS, description="Maximum number of points of a line")
     ] = MOST_POINTS,

@@ -1,6 +1,6 @@
-"""Risk of a portfolio."""
+"""Risk of a portfolio or a strategy."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -10,6 +10,9 @@ from api.http.errors.problems import error_responses
 from desk.base.errors import InvalidInput
 from desk.portfolios.risk_request import RiskRequest, stored_holdings
 from desk.portfolios.risk_schemas import PortfolioRisk
+
+if TYPE_CHECKING:
+    from graphs.dependencies import Dependencies
 
 router = APIRouter(tags=["portfolios"], route_class=limited_route(1_000_000))
 
@@ -23,13 +26,16 @@ The reverse stress is the most likely move of the holdings that loses `stress.lo
 smallest in Mahalanobis distance, for returns with mean zero and the sample covariance. The factor stress is the loss
 when all `stress.shocks` happen together, by the holdings' betas in one regression of daily returns on all factors.
 
+The report of a strategy is about the returns that its rule had on the days before the holdout, after costs; its
+contributions are those of the risky leg and of the rest, and its stress is of what it holds after the last close.
+
 Losses are positive fractions of wealth; with `amount` also money.
 """
 
 
 @router.post(
     "/risk",
-    summary="Risk of holdings or of a stored portfolio, with stress",
+    summary="Risk of holdings, a stored portfolio or a saved strategy, with stress",
     description=_DESCRIPTION,
     response_model=PortfolioRisk,
     response_description="The report, and every number in it as a figure with its unit; `csv`: one row per figure",
@@ -42,19 +48,29 @@ async def measure_risk(
     format: Annotated[Literal["json", "csv"], Query(description="`csv`: the figures")] = "json",  # noqa: A002
 ) -> Any:
     from api.export.formats import as_figures_csv
-    from desk.portfolios.repository import load_portfolio
-    from desk.portfolios.risk import assess
 
-    dependencies = service.dependencies
-    holdings = body.holdings
-    if holdings is None:
-        portfolio = await load_portfolio(dependencies.store, principal.owner, body.portfolio_id or "")
-        holdings = stored_holdings(portfolio)
-        if not holdings:
-            reason = "the portfolio has units and no weights"
-            raise InvalidInput("portfolio_id", body.portfolio_id, reason=reason, allowed="one with weights")
-    report = await assess(dependencies.prices_of(principal.owner), holdings, body.money, body.stress)
+    report = await _report(body, service.dependencies, principal.owner)
     if format == "csv":
         headers = {"Content-Disposition": 'attachment; filename="risk.csv"'}
         return Response(as_figures_csv(report.figures), media_type="text/csv", headers=headers)
     return report
+
+
+async def _report(body: RiskRequest, dependencies: "Dependencies", owner: str) -> PortfolioRisk:
+    from desk.portfolios.repository import load_portfolio
+    from desk.portfolios.risk import assess
+
+    prices, holdings = dependencies.prices_of(owner), body.holdings
+    if body.strategy_id is not None:
+        from desk.strategies.library import load_version
+        from desk.strategies.strategy_risk import assess_strategy
+
+        saved = await load_version(dependencies.store, owner, body.strategy_id, None)
+        return await assess_strategy(prices, saved.rule, saved.universe, body.money, body.stress)
+    if holdings is None:
+        portfolio = await load_portfolio(dependencies.store, owner, body.portfolio_id or "")
+        holdings = stored_holdings(portfolio)
+        if not holdings:
+            reason = "the portfolio has units and no weights"
+            raise InvalidInput("portfolio_id", body.portfolio_id, reason=reason, allowed="one with weights")
+    return await assess(prices, holdings, body.money, body.stress)

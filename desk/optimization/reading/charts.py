@@ -1,6 +1,6 @@
 """Computes chart data from a result, its trials and the historical series of its winner."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -52,10 +52,10 @@ class ChartData(NamedTuple):
 
 
 def build_charts(
-    material: ChartData, provenance: Provenance, *, partial: Sequence[str] = (), only: ChartName | None = None
+    material: ChartData, provenance: Provenance, *, partial: Sequence[str] = (), only: Collection[ChartName] = ()
 ) -> Charts:
-    """Build the named chart, or every chart that the data allow."""
-    makers = {name: make for name, make in _MAKERS.items() if only in (None, name)}
+    """Build the named charts, or every chart that the data allow."""
+    makers = {name: make for name, make in _MAKERS.items() if not only or name in only}
     charts_by_name = {name: make(material) for name, make in makers.items()}
     drawn = Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=charts_by_name)
     findings = describe_charts(drawn, material.plotted, material.result, material.history)

@@ -176,6 +176,7 @@ REQUESTS: dict[str, list[Request]] = {
     ],
     "GET /api/market-data/regimes": [Request(params={"symbols": "{symbol}"})],
     "GET /api/market-data/yield-curve": [Request(params={"dataset": "{dataset}"})],
+    "GET /api/market-data/vol-surface": [Request(params={"dataset": "{dataset}"})],
     "GET /api/market-data/returns": [Request(params={"symbols": "{symbol}", "dataset": "{dataset}"})],
 }
 """Whatever names something of Anna, beyond a path; one request at least for each operation that reads a body."""

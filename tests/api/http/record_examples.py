@@ -17,6 +17,8 @@ from jsonschema import Draft202012Validator
 
 from api.http.examples import EXAMPLES, SCHEMAS, without_example
 from desk.governance.roles import ROLES
+from desk.market.datasets.ingestion import import_file
+from desk.market.datasets.schemas import Terms
 from desk.optimization.request import OptimizationRequest
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
@@ -35,11 +37,13 @@ LONGEST = 2
 STREAMED = 6
 """Lines that remain of a stream of events."""
 JSON = "application/json"
+SURFACES = "date,1M_90,1M_100,3M_90,3M_100\n2024-01-02,19.2,13.1,20.4,14.5\n2024-01-03,19.9,13.6,20.8,14.9\n"
 CURVES = "date,2Y,10Y\n2024-01-02,4.33,3.95\n2024-01-03,4.33,3.91\n"
 MORE = {
     "GET /api/jobs/compare": Request(params={"ids": "{job},{searched}"}),
     "GET /api/market-data/regimes": Request(params={"symbols": "AAPL"}),
     "GET /api/market-data/yield-curve": Request(params={"dataset": "treasury"}),
+    "GET /api/market-data/vol-surface": Request(params={"dataset": "spx_surface"}),
     "POST /api/agent": Request(json={"threadId": "my-thread", "runId": "run-1", "messages": [SAID]}),
     "POST /api/evaluations/predicted": Request(json={"config": RULE, "job": "{searched}"}),
     "POST /api/jobs": Request(json={"trials": 10, "seed": 8, "universe": "sp500"}),
@@ -103,6 +107,8 @@ async def create_more(home: Path) -> dict[str, str]:
         async for _ in execute(dependencies, ANNA, searched):
             pass
         await fit_surrogate(dependencies, ANNA, searched)
+        surface = Terms(kind="index", calendar="none")
+        await import_file(dependencies.store, ANNA, "spx_surface", SURFACES.encode(), surface, commit=True)
     return {"searched": searched, "key_of_anna": await create_key(home, ANNA)}
 
 

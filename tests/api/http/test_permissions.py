@@ -130,6 +130,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/market-data/prices
         GET /api/market-data/regimes
         GET /api/market-data/yield-curve
+        GET /api/market-data/vol-surface
         GET /api/market-data/returns
         GET /api/market-data/events
     """,

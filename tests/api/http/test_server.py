@@ -127,7 +127,12 @@ def test_the_first_evaluation_finds_its_kernels_loaded(home):
     command = [sys.executable, "-m", "api", "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        assert any("kernels_loaded" in line for line in server.stdout)
+        transport = httpx.HTTPTransport(retries=20)
+        with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{port}/api") as client:
+            early = client.get("/ready")
+            assert (early.status_code, "numeric core" in early.text) == (503, True)
+            assert any("kernels_loaded" in line for line in server.stdout)
+            assert client.get("/ready").status_code == 200
         rule = {"weight_function": "sigmoid", "estimator": "ewma", "decay": 0.94, "midpoint": 0.15, "scale": 0.03}
         begun = time.perf_counter()
         answer = httpx.post(f"http://127.0.0.1:{port}/api/evaluations", json={"config": rule}, timeout=60)

@@ -281,7 +281,7 @@ def test_the_weight_before_a_trade_has_drifted_with_both_legs(judgement_with_bon
     request = result.manifest.request
     material = ChartData(request, (), result.trials, result, history, 5_000)
     provenance = Provenance(job="r1", as_of="2022-12-28", data_version="d", code_version="c", result_digest="r")
-    weights = build_charts(material, provenance, only="weights").weights
+    weights = build_charts(material, provenance, only=["weights"]).weights
     assert weights is not None
     assert weights.safe is not None
     np.testing.assert_allclose(np.add(weights.strategy, weights.safe), 1.0, atol=1e-5)

@@ -109,7 +109,7 @@ export const queries = {
     '/api/jobs/{job_id}/trials',
     'get'
   >,
-  getCharts: { chart: 'drawdown', points: 500 } satisfies Query<'/api/jobs/{job_id}/charts', 'get'>,
+  getCharts: { chart: ['drawdown'], points: 500 } satisfies Query<'/api/jobs/{job_id}/charts', 'get'>,
   exportJob: { format: 'xlsx' } satisfies Query<'/api/jobs/{job_id}/export', 'get'>,
   pollEvents: { after: 12, wait: 20 } satisfies Query<'/api/runs/{run}/events/poll', 'get'>,
   getReturns: { symbols: 'AAPL,MSFT', returnType: 'monthly' } satisfies Query<

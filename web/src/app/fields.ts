@@ -18,6 +18,10 @@ const LABELS: Record<string, string> = {
   garch_nu: 'GARCH degrees of freedom',
   label: 'Kind of days',
   lookback_days: 'Look-back',
+  cost_bps: 'Cost a year',
+  max_drawdown: 'Maximum drawdown',
+  tolerated: 'tolerated probability',
+  scenarios: 'Scenarios',
   max_change: 'Largest change',
   max_weight: 'Largest weight',
   min_weight: 'Smallest weight',
@@ -71,11 +75,17 @@ const CHOICES: Record<string, string> = {
 /** Of a value of a choice, such as an engine. */
 export const choiceName = (name: string | number): string => CHOICES[name] ?? title(String(name));
 
-/** Of a field by its name or its path. */
+/** Of a field by its name or its path; a part of a limit by the name of the limit. */
 export function labelOf(path: string): string {
+  const [group, limit, part] = path.split('.');
+  if (group === 'limits' && limit !== undefined) {
+    return part === undefined || part === 'bound' ? nameOf(limit) : `${nameOf(limit)}: ${nameOf(part)}`;
+  }
   const name = path.slice(path.lastIndexOf('.') + 1);
-  return LABELS[name] ?? title(name);
+  return group === 'space' ? `${nameOf(name)}, values tried` : nameOf(name);
 }
+
+const nameOf = (name: string): string => LABELS[name] ?? title(name);
 
 /** What the value is multiplied by where it is shown. */
 export function scaleOf({ unit }: Field): number {

@@ -1,34 +1,41 @@
 import { SimpleGrid, Text } from '@mantine/core';
-import { useCallback, useEffect, useMemo } from 'react';
+import { memo, useCallback, useEffect, useMemo, useState } from 'react';
 
 import { Panel } from '../app/Page';
 import { Chart } from '../charts/Chart';
 import { LineChart } from '../charts/LineChart';
 import { tooltip, type Look } from '../charts/look';
 import { bps, number, percent, plural, title } from '../numbers/format';
-import { useLiveChartQuery, useRunRequestQuery, type RunCharts } from './charts';
+import { useLiveChartsQuery, useRunRequestQuery, type RunCharts } from './charts';
 
-const EVERY_MS = 2_500;
 const BPS = 10_000;
 
+/** Milliseconds between two drawings: what they cost grows with the trials, what they add to the picture does not. */
+function pauseAfter(trials: number): number {
+  if (trials < 100) return 2_000;
+  return trials < 500 ? 5_000 : 10_000;
+}
+
 /** How the search comes on: the best value so far, and risk against return of each trial. */
-export function LiveCharts({ id, running }: { id: string; running: boolean }) {
-  const options = { pollingInterval: running ? EVERY_MS : 0, skipPollingIfUnfocused: true };
-  const convergence = useLiveChartQuery({ id, chart: 'convergence' }, options);
-  const scatter = useLiveChartQuery({ id, chart: 'risk_return' }, options);
+export const LiveCharts = memo(function LiveCharts({ id, running }: { id: string; running: boolean }) {
+  const [trials, setTrials] = useState(0);
+  const charts = useLiveChartsQuery(id, {
+    pollingInterval: running ? pauseAfter(trials) : 0,
+    skipPollingIfUnfocused: true,
+  });
   const request = useRunRequestQuery(id);
-  const [lastPoints, lastTrials] = [convergence.refetch, scatter.refetch];
+  const { data, refetch } = charts;
+  const drawn = data?.risk_return?.points.length ?? 0;
+  if (drawn !== trials) setTrials(drawn);
   useEffect(() => {
-    if (running) return;
-    void lastPoints(); // trials may have come since the last poll
-    void lastTrials();
-  }, [running, lastPoints, lastTrials]);
+    if (!running) void refetch(); // trials may have come since the last poll
+  }, [running, refetch]);
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
       <Panel>
-        {convergence.data?.convergence && request.data !== undefined ? (
+        {data?.convergence && request.data !== undefined ? (
           <Convergence
-            data={convergence.data.convergence}
+            data={data.convergence}
             ratio={['sharpe', 'calmar'].includes(request.data.goal ?? '')}
           />
         ) : (
@@ -36,15 +43,15 @@ export function LiveCharts({ id, running }: { id: string; running: boolean }) {
         )}
       </Panel>
       <Panel>
-        {scatter.data?.risk_return ? (
-          <RiskReturn points={scatter.data.risk_return.points} />
+        {data?.risk_return ? (
+          <RiskReturn points={data.risk_return.points} />
         ) : (
           <Coming what="Risk and return of the trials" />
         )}
       </Panel>
     </SimpleGrid>
   );
-}
+});
 
 function Coming({ what }: { what: string }) {
   return (

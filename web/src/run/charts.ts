@@ -1,12 +1,11 @@
 import { service, type Answer } from '../api/service';
 
 export type RunCharts = Answer<'/api/jobs/{job_id}/charts'>;
-export type LiveChart = 'convergence' | 'risk_return';
 
 const chartService = service.injectEndpoints({
   endpoints: (build) => ({
-    liveChart: build.query<RunCharts, { id: string; chart: LiveChart }>({
-      query: ({ id, chart }) => `jobs/${id}/charts?chart=${chart}&points=1000`,
+    liveCharts: build.query<RunCharts, string>({
+      query: (id) => `jobs/${id}/charts?chart=convergence&chart=risk_return&points=1000`,
     }),
     runRequest: build.query<Answer<'/api/jobs/{job_id}/request'>, string>({
       query: (id) => `jobs/${id}/request`,
@@ -18,4 +17,4 @@ const chartService = service.injectEndpoints({
   }),
 });
 
-export const { useLiveChartQuery, useRunRequestQuery, useCancelMutation } = chartService;
+export const { useLiveChartsQuery, useRunRequestQuery, useCancelMutation } = chartService;

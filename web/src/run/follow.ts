@@ -34,13 +34,19 @@ export function follow(run: string, preferred: Way, report: (following: Followin
   const stop = new AbortController();
   let now: Following = { ...BEFORE, way: preferred };
   let painting: ReturnType<typeof setTimeout> | undefined;
+  let painted = -Infinity;
 
+  /** At once after a pause, so that one event does not wait; otherwise with what arrives meanwhile. */
   const change = (part: Partial<Following>) => {
     now = { ...now, ...part };
-    painting ??= setTimeout(() => {
-      painting = undefined;
-      if (!stop.signal.aborted) report(now);
-    }, PAINTS_MS);
+    painting ??= setTimeout(
+      () => {
+        painting = undefined;
+        painted = performance.now();
+        if (!stop.signal.aborted) report(now);
+      },
+      Math.max(0, painted + PAINTS_MS - performance.now()),
+    );
   };
 
   const connect = async (way: Way): Promise<{ end: End; alive: boolean }> => {

@@ -39,7 +39,7 @@ export function Editor({ use, catalogue, saving }: Props) {
   const request = useMemo(() => evaluationOf(draft, catalogue), [draft, catalogue]);
   const [asked] = useDebouncedValue(request, PAUSE_MS);
   const preview = usePictureQuery(asked);
-  const rules = useRulesQuery(asked, { skip: preview.isError });
+  const rules = useRulesQuery(asked, { skip: preview.isError || preview.isFetching }); // the picture comes first
   const problem = preview.error === undefined ? null : problemOf(preview.error as Failure);
   const chosen = scenarios.data?.filter(({ scenario }) => draft.scenarios?.includes(scenario.name)) ?? [];
   const search = useMemo(
@@ -100,7 +100,7 @@ export function Editor({ use, catalogue, saving }: Props) {
           <Preview
             picture={preview.data}
             rules={rules.data}
-            rulesStale={rules.isFetching}
+            rulesStale={rules.isFetching || preview.isFetching}
             catalogue={catalogue}
             stale={preview.isFetching || asked !== request || problem !== null}
           />

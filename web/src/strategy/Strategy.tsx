@@ -13,7 +13,7 @@ import { Answered } from '../app/states';
 import { useDraft } from '../drafts/drafts';
 import { changedFields } from '../drafts/merge';
 import { SaveButtons } from '../drafts/SaveButtons';
-import { configOf, draftOf, type Draft } from './draft';
+import { contentOf, draftOf, draftOfVersion, type Draft } from './draft';
 import { Editor } from './Editor';
 import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import {
@@ -23,7 +23,6 @@ import {
   useStrategyQuery,
   useTemplatesQuery,
   useVersionsQuery,
-  type Content,
   type Saved,
   type Version,
 } from './requests';
@@ -165,7 +164,7 @@ interface VersionedProps extends Common {
 function Versioned({ owner, saved: { entry, tag }, old, catalogue }: VersionedProps) {
   const { latest } = entry;
   const shown = old ?? latest;
-  const initial = useMemo(() => draftOf(shown.rule, latest.name, shown.universe), [shown, latest.name]);
+  const initial = useMemo(() => draftOfVersion(shown, latest.name), [shown, latest.name]);
   const key = keyOf(owner, old === undefined ? entry.id : `${entry.id}:${old.version}`);
   const use = useDraft(key, initial, old === undefined ? tag : `"${old.version}"`);
   const [add, { isLoading }] = useAddVersionMutation();
@@ -264,10 +263,6 @@ function Copy({ entry }: { entry: Saved['entry'] }) {
 
 function keyOf(owner: string, id: string): string {
   return `stratigos-draft:${owner}:${id}`;
-}
-
-function contentOf(draft: Draft, catalogue: Catalogue): Content {
-  return { rule: { config: configOf(draft, catalogue), mandate: draft.mandate }, universe: draft.universe };
 }
 
 function report(failure: Failure): void {

@@ -95,7 +95,7 @@ interface DifferencesProps {
 function Differences({ version, other, catalogue, first }: DifferencesProps) {
   if (other === undefined) return <Text size="sm">{first}</Text>;
   if (other === version) return null;
-  const [here, there] = [contentOf(version), contentOf(other)];
+  const [here, there] = [partsOf(version), partsOf(other)];
   const rows = changedFields(there, here);
   const text = (content: object, path: string) => textOf(at(content, path), fieldOf(catalogue, path));
   if (rows.length === 0) return <Text size="sm">No difference.</Text>;
@@ -110,8 +110,8 @@ function Differences({ version, other, catalogue, first }: DifferencesProps) {
   );
 }
 
-function contentOf({ universe, rule }: Version): object {
-  return { universe, config: rule.config, mandate: rule.mandate };
+function partsOf({ universe, rule, search }: Version): object {
+  return { universe, config: rule.config, mandate: rule.mandate, ...search };
 }
 
 function at(content: object, path: string): unknown {

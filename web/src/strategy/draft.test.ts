@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest';
 
-import { configOf, draftOf, evaluationOf, inactive, searchOf, type Draft } from './draft';
+import {
+  configOf,
+  contentOf,
+  draftOf,
+  draftOfVersion,
+  evaluationOf,
+  inactive,
+  searchOf,
+  type Draft,
+} from './draft';
 import type { Catalogue, Field } from '../api/catalogue';
-import type { Template } from './requests';
+import type { Template, Version } from './requests';
 
 const field = (name: string, more: Partial<Field> = {}): Field =>
   ({ name, type: 'number', many: false, meaning: name, effect: '', ...more }) as Field;
@@ -89,4 +98,23 @@ test('a search takes what differs from the defaults, and the preview the same da
   expect(preview).toMatchObject({ cash: '0.02', window: { first_day: '2005-01-01' } });
   expect(preview).not.toHaveProperty('max_minutes');
   expect(evaluationOf(draft({}), CATALOGUE)).not.toHaveProperty('window');
+});
+
+test('a saved version is the draft that was saved', () => {
+  const typed: Draft = {
+    ...draft({ no_trade_band: 0 }),
+    universe: 'core',
+    trials: 250,
+    scenarios: ['bear_market'],
+    request: { cash: '0.02', max_minutes: 5 },
+    split: { training: 0.5 },
+    limits: { max_drawdown: { bound: 0.2 } },
+  };
+  const { rule, universe, search } = contentOf(typed, CATALOGUE);
+  expect(search).toMatchObject({ trials: 250, cash: '0.02', limits: { max_drawdown: { bound: 0.2 } } });
+  expect(search).not.toHaveProperty('space');
+  expect(draftOfVersion({ rule, universe, search } as Version, 'Core')).toEqual(typed);
+  const plain = contentOf(draft({ no_trade_band: 0 }), CATALOGUE);
+  expect(plain.search).toEqual({});
+  expect(draftOfVersion({ ...plain } as Version, 'Core')).toEqual(draft({ no_trade_band: 0 }));
 });

@@ -2,7 +2,7 @@
 
 import { fieldsOf as fieldsOfGroup, type Catalogue, type Field } from '../api/catalogue';
 import type { Options, Value, Values } from '../app/fields';
-import type { EvaluationRequest, SearchRequest, Template } from './requests';
+import type { Content, EvaluationRequest, SearchRequest, Template, Version } from './requests';
 
 export type Part = 'mandate' | 'config';
 
@@ -40,6 +40,37 @@ export function draftOf(rule: Template['rule'], name: string, universe = 'sp500'
     space: {},
     limits: {},
   };
+}
+
+/** The draft that a stored version of a strategy means. */
+export function draftOfVersion({ rule, universe, search }: Version, name: string): Draft {
+  const begun = draftOf(rule, name, universe);
+  const { trials, scenarios, split, space, limits, ...request } = search as Partial<Draft> & Options;
+  return {
+    ...begun,
+    trials: trials ?? begun.trials,
+    scenarios: scenarios ?? null,
+    request,
+    split: split ?? {},
+    space: space ?? {},
+    limits: limits ?? {},
+  };
+}
+
+/** What a version stores of the draft. */
+export function contentOf(draft: Draft, catalogue: Catalogue): Content {
+  const { trials, scenarios, request, ...groups } = draft;
+  const named = { split: groups.split, space: groups.space, limits: groups.limits };
+  return {
+    rule: { config: configOf(draft, catalogue), mandate: draft.mandate },
+    universe: draft.universe,
+    search: {
+      ...(trials === TRIALS ? {} : { trials }),
+      ...(scenarios === null ? {} : { scenarios }),
+      ...request,
+      ...Object.fromEntries(Object.entries(named).filter(([, values]) => Object.keys(values).length > 0)),
+    },
+  } as Content; // the service checks the values
 }
 
 /** Why a field has no effect with the chosen weight function and estimator; null if it has one. */
@@ -88,8 +119,16 @@ export function fieldsOf(catalogue: Catalogue, part: Part): Field[] {
 /** The field at a path of a draft, such as `config.decay`; none for those that the catalogue does not describe. */
 export function fieldOf(catalogue: Catalogue, path: string): Field | undefined {
   const [part = '', ...names] = path.split('.');
-  const group = part === 'config' ? 'configuration' : part;
-  return fieldsOfGroup(catalogue, group).find((field) => field.name === names.at(-1));
+  const group = names.length === 0 ? 'request' : part === 'config' ? 'configuration' : part;
+  if (part === 'limits') return limitField(catalogue, names);
+  return fieldsOfGroup(catalogue, group).find((field) => field.name === (names.at(-1) ?? part));
+}
+
+/** The fields of a limit are those of every limit; its bound has the unit of the limit. */
+function limitField(catalogue: Catalogue, [name, part]: readonly string[]): Field | undefined {
+  const field = fieldsOfGroup(catalogue, 'limits').find((each) => each.name === part);
+  const limit = catalogue.limits.find((each) => each.name === name);
+  return field && limit && part === 'bound' ? { ...field, unit: limit.unit } : field;
 }
 
 /** The preview is on the same days and with the same cash as the search. */

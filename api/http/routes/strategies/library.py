@@ -41,7 +41,7 @@ _RULE: dict[str, Any] = {
     "config": {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63},
     "mandate": {"target_volatility": 0.10},
 }
-_DOCUMENT = {"schema": "stratigos.strategy", "schema_version": 1, "name": "Core", "universe": "sp500", "rule": _RULE}
+_DOCUMENT = {"schema": "stratigos.strategy", "schema_version": 2, "name": "Core", "universe": "sp500", "rule": _RULE}
 
 
 @router.post(

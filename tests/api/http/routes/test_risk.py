@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 
 import pytest
 
@@ -42,6 +43,33 @@ async def test_holdings_and_a_stored_portfolio_have_the_same_report(client):
     assert stored.json() == report
 
 
+async def test_a_saved_strategy_is_assessed_by_the_returns_of_its_rule(client):
+    config = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 252, "rebalancing": "monthly"}
+    saved = (await client.post("/api/strategies", json={"name": "Core", "rule": {"config": config}})).json()
+    answer = await client.post("/api/risk", json={"strategy_id": saved["id"], "amount": 1e6, "stress": STRESS})
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    evaluation = (await client.post("/api/evaluations", json={"config": config})).json()
+    assert (report["first_day"], report["last_day"]) == (evaluation["first_day"], evaluation["last_day"])
+    figures = {figure["id"]: figure["value"] for figure in report["figures"]}
+    metrics = evaluation["held"][0]["history"]["metrics"]
+    assert figures["risk_max_drawdown"] == pytest.approx(metrics["max_drawdown"]["value"], abs=1e-9)
+    assert 0.0 < figures["risk_beta"] < 1.0
+    daily = math.fsum(part["volatility"] for part in report["components"])  # RSK-4
+    assert math.sqrt(252) * daily == pytest.approx(figures["risk_volatility"], abs=1e-9)
+    assert {part["asset"]: part["weight"] for part in report["components"]} == {
+        "risky leg": pytest.approx(evaluation["today"]["weight"]),
+        "safe leg and costs": pytest.approx(1.0 - evaluation["today"]["weight"]),
+    }
+    assert [row["level"] for row in report["backtests"]] == [0.95, 0.99]  # RSK-3
+    assert {(row["method"], row["horizon"]) for row in report["tails"]} >= {("historical", 1), ("filtered_garch", 21)}
+    (move,) = report["reverse_stress"]["moves"]
+    assert evaluation["today"]["weight"] * move["move"] == pytest.approx(-0.15)
+    assert {row["factor"] for row in report["factor_stress"]["factors"]} == {"sp500", "XOM"}
+    crash = next(row for row in report["episodes"] if "2008" in row["first"] or "2008" in row["last"])
+    assert crash["loss"] is not None
+
+
 async def test_the_figures_are_a_csv_file(client):
     answer = await client.post("/api/risk", params={"format": "csv"}, json={"holdings": HOLDINGS, "stress": STRESS})
     assert answer.headers["content-type"].startswith("text/csv")
@@ -55,7 +83,7 @@ async def test_the_figures_are_a_csv_file(client):
 async def test_what_is_wrong_is_refused_by_name(client):
     units = await client.post("/api/portfolios", json={"name": "u", "holdings": {"AAPL": 3}})
     for body, field, part in (
-        ({}, "body", "portfolio_id and holdings are missing"),
+        ({}, "body", "portfolio_id, strategy_id and holdings are missing"),
         ({"holdings": HOLDINGS, "portfolio_id": "p"}, "body", "combined"),
         ({"holdings": {"AAPL": 0.5}}, "holdings", "add up to 50"),
         ({"holdings": {"NOPE": 1.0}}, "assets", "no prices of NOPE"),

@@ -118,7 +118,7 @@ def test_the_chart_of_weights_has_a_line_for_each_asset(result, judgement) -> No
     history = History(*judgement.history, asset_weights=judgement.asset_weights)
     provenance = Provenance(job="r", as_of=None, data_version="d", code_version="c", result_digest=None)
     data = ChartData(result.manifest.request, (), result.trials, result, history, 400)
-    chart = build_charts(data, provenance, only="weights").weights
+    chart = build_charts(data, provenance, only=["weights"]).weights
     assert chart is not None
     assert [line.name for line in chart.assets] == list(NAMES)
     np.testing.assert_allclose(np.sum([line.weights for line in chart.assets], axis=0), chart.strategy, atol=1e-12)

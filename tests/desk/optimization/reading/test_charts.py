@@ -221,7 +221,7 @@ def test_the_same_material_gives_the_same_bytes(material, charts):
 
 
 def test_one_chart_is_drawn_alone(material, charts):
-    alone = build_charts(material, PROVENANCE, only="drawdown")
+    alone = build_charts(material, PROVENANCE, only=["drawdown"])
     assert alone.drawdown == charts.drawdown
     assert alone.findings == {"drawdown": charts.findings["drawdown"]}
     assert alone.weights is alone.convergence is alone.fan is None
@@ -229,7 +229,7 @@ def test_one_chart_is_drawn_alone(material, charts):
 
 def test_few_points_keep_the_ends_and_the_extremes(material):
     few = build_charts(material._replace(points=100), PROVENANCE).drawdown
-    whole = build_charts(material, PROVENANCE, only="drawdown").drawdown
+    whole = build_charts(material, PROVENANCE, only=["drawdown"]).drawdown
     assert few is not None
     assert whole is not None
     assert len(few.dates) <= 100

@@ -123,15 +123,73 @@ async def test_a_document_is_imported_as_it_was_exported(client: httpx.AsyncClie
     response = await client.get(f"{place}/export")
     assert "attachment" in response.headers["Content-Disposition"]
     document = response.json()
-    assert (document["schema"], document["schema_version"]) == ("stratigos.strategy", 1)
+    assert (document["schema"], document["schema_version"]) == ("stratigos.strategy", 2)
     assert (await client.post(f"{PLACE}/import", json=document)).status_code == 409
     imported = (await client.post(f"{PLACE}/import", json=document, params={"name": "Imported"})).json()
     assert imported["latest"]["rule"] == document["rule"]
     again = (await client.get(f"{PLACE}/{imported['id']}/export")).json()
     assert again == document | {"name": "Imported"}
-    for changed in ({"schema_version": 2}, {"schema": "another"}, {"extra": 1}):
+    for changed in ({"schema_version": 3}, {"schema": "another"}, {"extra": 1}):
         refused = await client.post(f"{PLACE}/import", json=document | changed)
         assert refused.status_code == 422, changed
+
+
+async def test_a_document_of_schema_version_1_is_read_as_before(client: httpx.AsyncClient) -> None:
+    document = {"schema": "stratigos.strategy", "schema_version": 1, "name": "Old", "rule": rule(63)}
+    imported = (await client.post(f"{PLACE}/import", json=document)).json()
+    assert (imported["latest"]["search"], imported["latest"]["universe"]) == ({}, "sp500")
+
+
+async def test_a_version_keeps_what_its_searches_take_other_than_by_default(
+    home: Path, client: httpx.AsyncClient
+) -> None:
+    search = {
+        "trials": 200,
+        "cash": "0.03",
+        "first_day": "1995-01-01",
+        "limits": {"max_drawdown": {"bound": 0.25}},
+        "space": {"lookback_days": [21, 63]},
+        "scenarios": ["base_case", "my_own"],
+    }
+    place = f"{PLACE}/{(await create(client))['id']}"
+    saved = (await client.post(f"{place}/versions", json={"rule": rule(63), "search": search})).json()
+    assert (saved["latest"]["version"], saved["latest"]["search"]) == (2, search)
+    different = (await client.get(f"{place}/differences", params={"first": 1, "second": 2})).json()["items"]
+    assert {each["field"]: each["after"] for each in different} == {
+        "search.trials": 200,
+        "search.cash": "0.03",
+        "search.first_day": "1995-01-01",
+        "search.limits.max_drawdown.bound": 0.25,
+        "search.space.lookback_days": [21, 63],
+        "search.scenarios": ["base_case", "my_own"],
+    }
+    document = (await client.get(f"{place}/export")).json()
+    imported = (await client.post(f"{PLACE}/import", json=document, params={"name": "Imported"})).json()
+    copy = (await client.post(f"{place}/clone", json={"name": "Copy"})).json()
+    async with open_store(home) as store:
+        again = await save_strategy(store, "local", "core", build_rule(StrategyValues(midpoint=0.15)))
+    assert imported["latest"]["search"] == copy["latest"]["search"] == again.search == search
+
+
+@pytest.mark.parametrize(
+    ("search", "field"),
+    [
+        ({"trials": 5}, "search.trials"),
+        ({"limits": {"max_drawdown": {"bound": 2.0}}}, "search.limits"),
+        ({"cash": "ten"}, None),
+        ({"mandate": {}}, "search.mandate"),
+        ({"scenarios": []}, "search.scenarios"),
+        ({"unknown": 1}, "search.unknown"),
+    ],
+)
+async def test_an_option_that_no_search_accepts_names_its_field(
+    client: httpx.AsyncClient, search: dict[str, Any], field: str | None
+) -> None:
+    response = await client.post(PLACE, json={"name": "Core", "rule": rule(63), "search": search})
+    if field is None:  # a series that may be imported later
+        assert response.status_code == 201
+    else:
+        assert (response.status_code, response.json()["error"]["details"][0]["field"]) == (422, f"body.{field}")
 
 
 async def test_a_strategy_that_the_assistant_saves_is_one_of_the_library(home: Path, client: httpx.AsyncClient) -> None:

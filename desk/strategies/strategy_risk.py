@@ -1,0 +1,82 @@
+"""Risk of a strategy: of the returns that its rule had, and of what it holds now."""
+
+import asyncio
+
+import numpy as np
+
+from desk.figures.sheet import Money
+from desk.market.prices import PriceSource
+from desk.portfolios.holdings import INDEX, Assets, Holdings, load_assets
+from desk.portfolios.risk import Track, assess_loaded
+from desk.portfolios.risk_schemas import PortfolioRisk
+from desk.portfolios.stress_schemas import StressRequest
+from desk.strategies.evaluation import EvaluationRun, run_evaluation
+from desk.strategies.templates import Rule
+from quant.numeric.arrays import Dates, Floats
+from quant.numeric.returns import Returns
+
+RISKY = "risky leg"
+SAFE = "safe leg and costs"
+CAVEAT = "The rule traded on these days as it would have, after costs; stress is of what it holds after the last close."
+
+
+async def assess_strategy(
+    prices: PriceSource, rule: Rule, universe: str, money: Money | None = None, stress: StressRequest | None = None
+) -> PortfolioRisk:
+    """The risk of a strategy on the days before the holdout; a part brings its weight times its return of each day."""
+    stress = stress or StressRequest()
+    run = await run_evaluation(prices, rule, universe=universe, fields=frozenset({"today"}))
+    index = await load_assets(prices, (INDEX,)) if INDEX in await prices.universes() else None
+    factors = await load_assets(prices, tuple(stress.shocks)) if stress.shocks else None
+    return await asyncio.to_thread(_assess, run, index, factors, money, stress)
+
+
+def _assess(
+    run: EvaluationRun, index: Assets | None, factors: Assets | None, money: Money | None, stress: StressRequest
+) -> PortfolioRisk:
+    market, part = run.world.market, run.part
+    config = run.evaluation.rule.config
+    dates, risky = market.dates[part], market.histories[config.inner].returns[part]
+    weights = run.series[0, 1, part]
+    own = run.world.total(np.ascontiguousarray(run.series[0, 0, part]), part)
+    after_last_close = market.dates.size
+    now = float(run.world.replay([config], end=after_last_close + 1).series[0, 1, after_last_close])
+    assets = Assets(
+        returns=Returns(dates, (RISKY,), risky[:, None]),
+        train=market.train.stop - part.start,
+        cash=market.cash[part],
+        index=None if index is None else _on_days(index, dates),
+        universes=(run.evaluation.universe,),
+        sources=(market.source,),
+        caveats=market.caveats,
+    )
+    brought = weights * risky
+    track = Track(
+        own=own,
+        parts=Returns(dates, (RISKY, SAFE), np.column_stack([brought, own - brought])),
+        weights=(now, 1.0 - now),
+        caveat=CAVEAT,
+    )
+    holdings = Holdings(assets, np.array([now]), 1.0 - now)
+    return assess_loaded(holdings, money, stress, None if factors is None else _beside(assets, factors), track)
+
+
+def _on_days(index: Assets, dates: Dates) -> Floats | None:
+    """Returns of the index on these days; None unless it has all of them."""
+    rows = np.isin(index.returns.dates, dates)
+    return index.returns.values[rows, 0] if int(rows.sum()) == dates.size else None
+
+
+def _beside(assets: Assets, factors: Assets) -> Assets:
+    """The risky leg and the factors, on the days that both have."""
+    days, own, other = np.intersect1d(assets.returns.dates, factors.returns.dates, return_indices=True)
+    values = np.column_stack([assets.returns.values[own], factors.returns.values[other]])
+    return Assets(
+        returns=Returns(days, (RISKY, *factors.returns.assets), values),
+        train=assets.train,
+        cash=assets.cash[own],
+        index=None,
+        universes=(*assets.universes, *factors.universes),
+        sources=assets.sources,
+        caveats=assets.caveats,
+    )
