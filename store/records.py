@@ -186,12 +186,13 @@ async def iterate_records(
     prefix: str = "",
     label: tuple[LabelName, str] | None = None,
     newest_first: bool = False,
+    limit: int = MAX_PAGE,
 ) -> AsyncGenerator[Record]:
-    """Yield the records of all pages."""
+    """Yield the records of all pages, which have at most `limit` records."""
     after = None
     while True:
         page = await records.list(
-            owner, kind, prefix=prefix, label=label, after=after, limit=MAX_PAGE, newest_first=newest_first
+            owner, kind, prefix=prefix, label=label, after=after, limit=limit, newest_first=newest_first
         )
         for record in page.records:
             yield record

@@ -9,7 +9,7 @@ from desk.runs.events.search import TrialFinished
 from desk.runs.events.table import TraceEvent
 from graphs.runs.event_log import NodeLog
 from quant.strategies.trial import Trial
-from store.records import iterate_records
+from store.records import MAX_PAGE, iterate_records
 
 
 class TrialEvents:
@@ -28,13 +28,21 @@ class TrialEvents:
         return [self._event(trial) for trial in new_trials]
 
     async def _read(self, end: int) -> None:
-        """The stored trials are a prefix by number, whichever process stored them; only the newest can be missing."""
+        """The stored trials are a prefix by number, whichever process stored them; only the newest can be missing.
+
+        The first time all trials of the run are missing; read by id, the store looks at none of other runs.
+        """
         context, known_count = self._context, len(self._trials)
         if known_count >= end:
             return
         fresh: list[Trial] = []
         records = iterate_records(
-            context.store.records, context.owner, KIND, prefix=f"{context.run}.", newest_first=True
+            context.store.records,
+            context.owner,
+            KIND,
+            prefix=f"{context.run}.",
+            newest_first=known_count > 0,
+            limit=min(end - known_count, MAX_PAGE) if known_count else MAX_PAGE,
         )
         async with aclosing(records):
             async for record in records:

@@ -156,6 +156,7 @@ async def record_without_computations(account: Account, gateway: Gateway) -> Rec
     async with account.process("http") as app:
         await check_readiness(app)
         await change_portfolios(app)
+        assert (await ask(app, rest("GET", "/api/audit")))["items"]
         _, cancelled = await submit_jobs(app, gateway)
         await ask(app, rest("DELETE", f"/api/jobs/{cancelled}"))
     async with account.process("tasks") as app:
@@ -169,6 +170,7 @@ async def use_interface(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
     """Requests of a user; returns a job that a socket follows, and one to be cancelled."""
     await check_readiness(app)
     await change_portfolios(app)
+    assert (await ask(app, rest("GET", "/api/audit")))["items"]
     await ask(app, rest("POST", "/api/market-data/imports?dataset=own&dry_run=false", price_file()))
     thread = await ask(app, rest("POST", "/api/threads"))
     await respond(

@@ -1,6 +1,7 @@
 """Requests to DynamoDB that the store makes: none for what this process knows and a condition verifies."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from store.aws.store import aws_store
 from store.errors import Conflict
 from store.local_files import FileBlobs
-from store.records import Key, Put
+from store.records import Key, Put, batches, iterate_records
 from store.store import Store
 from tests.doubles.memory_dynamodb import MemoryDynamoDB
 
@@ -64,6 +65,24 @@ async def test_many_records_are_read_in_one_request(store: Store, client: Memory
     records = await store.records.get_many([keys[2], keys[1], keys[0], keys[1]])
     assert [record and record.document["key"] for record in records] == [None, "r1", "r0", "r1"]
     assert client.requests == {"BatchGetItem": 1}
+
+
+async def test_the_newest_records_with_a_prefix_are_found_without_the_older_ones(
+    store: Store, client: MemoryDynamoDB
+) -> None:
+    for run in ("r1", "r2"):
+        for batch in batches(Put(Key("ann", "trial", f"{run}.{n:04}"), {"n": n}) for n in range(600)):
+            await store.records.put_many(batch)
+    client.requests.clear()
+    numbers: list[int] = []
+    records = iterate_records(store.records, "ann", "trial", prefix="r2.", newest_first=True, limit=5)
+    async with aclosing(records):
+        async for record in records:
+            if record.document["n"] < 595:
+                break
+            numbers.append(record.document["n"])
+    assert numbers == [599, 598, 597, 596, 595]
+    assert client.requests == {"Query": 2, "BatchGetItem": 2}
 
 
 async def test_an_event_is_appended_in_one_request(store: Store, other: Store, client: MemoryDynamoDB) -> None:
