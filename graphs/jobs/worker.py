@@ -31,8 +31,8 @@ from store.queue import Delivery
 from store.records import Key
 
 WAIT_SECONDS = 1.0
-LOOK_SECONDS = 0.5
-"""Seconds between two checks for a requested cancellation."""
+LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 2.0
+"""Seconds between two checks for a requested cancellation, at first and in a long job."""
 SWEEP_SECONDS = 30.0
 EXPIRED_SECONDS = 6 * 3600.0
 """Seconds between two deletions of expired records, which no read returns in the meantime."""
@@ -264,9 +264,11 @@ class Worker:
         """Wait until the work ends, is cancelled, or the worker stops; returns the outcome and the error, if any."""
         execution = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())
+        pause = LOOK_SECONDS
         try:
             while not execution.done():
-                await asyncio.wait({execution, stopping}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({execution, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                pause = min(1.25 * pause, LONGEST_LOOK_SECONDS)
                 if not execution.done() and (stopping.done() or await self._is_cancelled(message)):
                     break
         finally:

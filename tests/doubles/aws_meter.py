@@ -61,8 +61,10 @@ class Meter:
         self.downloaded += received
 
     def call(self, operation: str, request: Item, answer: Item) -> None:
-        """A request to DynamoDB that was carried out."""
+        """A request to DynamoDB; one that was refused changed nothing."""
         self.requests[f"dynamodb:{operation}"] += 1
+        if "__type" in answer:
+            return
         if operation == "CreateTable":
             self._declare(request)
         elif operation == "Query":
