@@ -128,6 +128,7 @@ def create_app(
     from api.http.dependencies import AppState
     from api.http.errors.handlers import add_error_handlers
     from api.http.identity.authentication import check_auth_settings, create_identity
+    from api.http.introduction import INTRODUCTION
     from api.http.middleware import audit as auditing
     from api.http.middleware.local_origin import LocalOriginOnly
     from api.http.middleware.stack import add_middleware
@@ -165,6 +166,7 @@ def create_app(
         title="Stratigos",
         version=VERSION,
         summary="A strategy desk for portfolio managers, run by AI agents that never compute a number themselves",
+        description=INTRODUCTION,
         openapi_tags=[{"name": name, "description": text} for name, text in AREAS.items()],
         swagger_ui_parameters={"docExpansion": "list", "defaultModelsExpandDepth": 0},
         lifespan=lifespan,

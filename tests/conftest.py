@@ -74,8 +74,9 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
-# Without a log file, log lines would go to standard output, between the output of commands.
-structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+# Without a log file, log lines would go to standard output, between the output of commands. The default processors
+# would render the local variables of each frame of a traceback, which takes a minute.
+structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
 
 # The home of each test is a function-scoped fixture; no example of hypothesis depends on it.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

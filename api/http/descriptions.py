@@ -148,7 +148,7 @@ RECURRING: dict[str, str] = {
 def describe_properties(document: dict[str, Any], app: FastAPI) -> None:
     """Add the missing descriptions of properties to the schemas of the document."""
     schemas = document["components"]["schemas"]
-    for model in _models(field.field_info.annotation for field in get_fields_from_routes(app.routes)):
+    for model in models_of(field.field_info.annotation for field in get_fields_from_routes(app.routes)):
         name = model.__name__
         for schema in (schemas[each] for each in (name, f"{name}-Input", f"{name}-Output") if each in schemas):
             _describe(schema, _field_docstrings(model), schemas)
@@ -156,20 +156,20 @@ def describe_properties(document: dict[str, Any], app: FastAPI) -> None:
 
 def _describe(schema: dict[str, Any], docstrings: dict[str, str], schemas: dict[str, Any]) -> None:
     for name, node in schema.get("properties", {}).items():
-        text = node.get("description") or docstrings.get(name) or RECURRING.get(name) or _object_text(node, schemas)
+        text = node.get("description") or docstrings.get(name) or RECURRING.get(name) or object_text(node, schemas)
         if text:
             node["description"] = text
 
 
-def _object_text(node: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """The first sentence that describes the object which the property holds."""
+def object_text(node: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """The first paragraph that describes the object which the node refers to."""
     for option in (node, *node.get("anyOf", ())):
         if "$ref" in option:
             return schemas[option["$ref"].rpartition("/")[2]].get("description", "").partition("\n\n")[0]
     return ""
 
 
-def _models(annotations: Iterable[Any]) -> Iterator[type[BaseModel]]:
+def models_of(annotations: Iterable[Any]) -> Iterator[type[BaseModel]]:
     """The models that the annotations name, directly and in their fields."""
     todo, seen = list(annotations), set[int]()
     while todo:

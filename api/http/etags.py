@@ -7,11 +7,17 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import Header, Response
 
+from api.http.response_headers import TAG_HEADER, HeaderObjects
+
 IfNoneMatch: TypeAlias = Annotated[
     str | None, Header(description="Return 304 if the ETag has not changed", examples=['"3"'])
 ]
-ETAG_HEADER = {"ETag": {"description": "SHA-256 of the response", "schema": {"type": "string"}}}
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The content matches If-None-Match"}}
+
+
+def not_modified(headers: HeaderObjects | None = None) -> dict[int | str, dict[str, Any]]:
+    """The response to `If-None-Match` in the OpenAPI document, with these headers beside the tag."""
+    return {304: {"description": "The content matches If-None-Match", "headers": TAG_HEADER | (headers or {})}}
+
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 

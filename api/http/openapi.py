@@ -9,11 +9,19 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from agents.table import AGENTS
-from api.http.descriptions import describe_properties
+from api.http.descriptions import describe_properties, object_text
 from api.http.examples import SCHEMAS, add_examples
+from api.http.identity.sessions import CSRF_HEADER
 from desk.governance.approval_requests import REQUIRED_PERMISSION
 from desk.governance.roles import Permission
 
+UNDESCRIBED_ANSWER = "Successful Response"
+STATUS = {
+    "201": "It is created",
+    "202": "It is accepted, and continues in the background",
+    "204": "It is done; there is no body",
+}
+"""Meanings of the statuses of success; 200 means what the body holds."""
 LONGEST_DEFAULT = 60
 """Characters of a default in a description; longer ones are in the catalogue."""
 PERMISSIONS_FIELD = "x-permissions"
@@ -32,6 +40,8 @@ def generate_once(app: FastAPI) -> None:
                 name_agents(document)
                 describe_properties(document, app)
                 describe_defaults(document)
+                describe_answers(document)
+                require_csrf_token(document)
                 add_examples(document)
             return generate()
 
@@ -52,7 +62,35 @@ def describe_defaults(document: dict[str, Any]) -> None:
             if "default" in node:
                 text = json.dumps(node.pop("default"))
                 if len(text) <= LONGEST_DEFAULT:
-                    node["description"] = f"{node['description']}. Default: {text}"
+                    node["description"] = f"{node['description'].rstrip('.')}. Default: {text}"
+
+
+def describe_answers(document: dict[str, Any]) -> None:
+    """Replace FastAPI's "Successful Response" by what the status means and what the answer holds."""
+    schemas = document["components"]["schemas"]
+    for methods in document["paths"].values():
+        for method, operation in methods.items():
+            for status, answer in operation["responses"].items():
+                if answer["description"] == UNDESCRIBED_ANSWER:
+                    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+                    holds = object_text(schema, schemas) or (operation["summary"] if method == "get" else "It is done")
+                    answer["description"] = STATUS.get(status) or holds
+
+
+def require_csrf_token(document: dict[str, Any]) -> None:
+    """Require the header of sessions, beside their cookie, for requests that change something."""
+    document["components"]["securitySchemes"]["csrf"] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": "`csrf_token` of POST or GET /api/session",
+    }
+    for methods in document["paths"].values():
+        for method, operation in methods.items():
+            if method != "get" and "security" in operation:
+                operation["security"] = [
+                    each | {"csrf": []} if "session" in each else each for each in operation["security"]
+                ]
 
 
 def _reachable(nodes: Any, schemas: dict[str, Any]) -> set[str]:

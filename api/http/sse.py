@@ -15,6 +15,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
 from api.http.dependencies import AppState
 from desk.base.errors import InvalidInput, NotFound
+from desk.runs.events.table import EVENTS
 from graphs.streaming.followers import FollowedLog, LogEntry
 from store.errors import Unavailable
 
@@ -44,12 +45,19 @@ LastEventId = Annotated[int, Depends(last_event_id)]
 
 
 def event_stream_content(data: str | None = None) -> dict[str, Any]:
-    """The OpenAPI content of a stream whose events carry JSON; `data` names their schema, `event: end` has its own."""
+    """The OpenAPI content of a stream whose events carry JSON.
+
+    `data` names the schema of trace events, which `event: end` ends.
+    """
     carried: dict[str, Any] = {"type": "string", "contentMediaType": "application/json"}
     if data is not None:
         end = {"type": "object", "required": ["last"], "properties": {"last": {"type": "integer", "minimum": 0}}}
         carried["contentSchema"] = {"anyOf": [{"$ref": f"#/components/schemas/{data}"}, end]}
-    fields = {"data": carried, "event": {"type": "string"}, "id": {"type": "string"}}
+    kind: dict[str, Any] = {"type": "string", "description": "Kind of the event, for which a page adds a listener"}
+    number = {"type": "string", "description": "Number of the event, which a browser sends as Last-Event-ID"}
+    if data is not None:
+        kind["enum"] = [*EVENTS, "end"]
+    fields = {"data": carried, "event": kind, "id": number}
     return {"text/event-stream": {"schema": {"type": "object", "properties": fields}}}
 
 

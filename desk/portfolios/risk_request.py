@@ -1,6 +1,6 @@
 """Request of a risk report: a stored portfolio, a saved strategy or holdings, an amount of money, and stress."""
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -8,6 +8,12 @@ from desk.figures.sheet import Money
 from desk.portfolios.schemas import Portfolio, reject_duplicates
 from desk.portfolios.stress_schemas import StressRequest
 from quant.numeric.frozen import Frozen
+
+Holdings: TypeAlias = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(strict=True, ge=0.0, le=1.0)]],
+    Field(min_length=1, max_length=21),
+    BeforeValidator(reject_duplicates),
+]
 
 
 class RiskRequest(Frozen):
@@ -31,10 +37,7 @@ class RiskRequest(Frozen):
         str | None, Field(pattern="^[0-9a-f]{32}$", description="A saved strategy, by its latest version")
     ] = None
     holdings: Annotated[
-        dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(strict=True, ge=0.0, le=1.0)]]
-        | None,
-        BeforeValidator(reject_duplicates),
-        Field(min_length=1, max_length=21, description="Fractions of wealth with the sum 1; `cash` is a holding too"),
+        Holdings | None, Field(description="Fractions of wealth with the sum 1; `cash` is a holding too")
     ] = None
     amount: Annotated[
         float | None, Field(strict=True, gt=0.0, le=1e15, description="Worth of the portfolio; losses in money follow")

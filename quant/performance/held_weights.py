@@ -11,7 +11,7 @@ from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.moments import finite_matrix
 
-_TOLERANCE = 1e-8
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def held_returns(asset_returns: ArrayLike, targets: ArrayLike, sessions: ArrayLi
     asset_returns : array_like, shape (T, N)
         Simple returns per session, cash as a column of its own; above -1.
     targets : array_like, shape (K, N)
-        Fractions of wealth, each row with the sum 1.
+        Fractions of wealth, each row with the sum 1 (to 1e-6).
     sessions : array_like of int, shape (K,)
         First session of each row of `targets`, strictly increasing, in [0, T).
 

@@ -63,7 +63,10 @@ class Scenario(Frozen):
         float, Field(ge=-1.0, le=1.0, description="Equity-bond returns; no effect with a cash leg")
     ] = 0.0
     probability: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    """Weight in the objective; the weights of all scenarios are rescaled to the sum 1."""
+    """Weight in the objective, above 0 for one scenario at least; one with 0 only tests a winner.
+
+    The weights of all scenarios are rescaled to the sum 1.
+    """
     premium_power: Annotated[Literal[0, 1, 2], Field(description="p of: premium proportional to volatility ** p")] = 1
     years: Annotated[int, Field(ge=1, le=30)] = 5
     """Years of each path."""

@@ -5,6 +5,8 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
+from api.http.response_headers import CHALLENGE_HEADER, RETRY_AFTER_HEADER
+
 Code: TypeAlias = Literal[
     "BAD_REQUEST",
     "UNAUTHORIZED",
@@ -52,7 +54,10 @@ CODES: dict[int, Code] = {
 
 
 class Detail(BaseModel):
-    field: str = Field(description="Path of the value, such as body.assets.AAPL", examples=["body.name"])
+    field: str = Field(
+        description="Path of the value, such as body.assets.AAPL; without `body.` if it does not fit the stored data",
+        examples=["body.name"],
+    )
     message: str = Field(examples=["it is missing"])
     """What is wrong with the value."""
     allowed: str | None = Field(default=None, examples=["text of 1 to 120 characters"])
@@ -123,12 +128,7 @@ _DESCRIPTIONS = {
 
 ENVELOPE_RESPONSE: dict[int | str, dict[str, Any]] = {500: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[500]}}
 """Adds the schema to the OpenAPI document once; a model per error and route would slow down the start."""
-RETRY_AFTER_HEADER = {
-    "Retry-After": {
-        "description": "Seconds after which a retry may succeed",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-}
+_HEADERS = {401: CHALLENGE_HEADER, 429: RETRY_AFTER_HEADER, 503: RETRY_AFTER_HEADER}
 _ENVELOPE_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
 
 
@@ -139,7 +139,7 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "content": _ENVELOPE_CONTENT,
             "description": _DESCRIPTIONS[status],
-            **({"headers": RETRY_AFTER_HEADER} if status in (429, 503) else {}),
+            **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
         for status in sorted({*statuses, *of_bodies, 400, 401, 403, 414, 422, 429, 431, 500, 503})
     }

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from starlette.requests import HTTPConnection
 
-from api.accepted_values import describe_schema, schema_at, short_repr
+from api.accepted_values import describe_schema, schema_at, short_repr, split_path
 from desk.base.errors import reason_and_allowed
 
 RequestSchema = dict[str, Any]
@@ -106,7 +106,15 @@ def _options(nodes: list[dict[str, Any]], definitions: dict[str, Any]) -> Iterat
 def _field_error(error: Any, schema: RequestSchema) -> FieldError:
     path = [step for step in error["loc"] if not str(step).startswith(("function-", "tagged-"))]
     message, allowed = _message_and_allowed(error, path, schema)
+    if error["type"] == "value_error" and (named := _named_field(message, path, schema)):
+        path, message = [*path, *split_path(named)], message.removeprefix(f"{named}: ")
     return FieldError(field=".".join(map(str, path)), message=message, allowed=allowed or None)
+
+
+def _named_field(message: str, path: list[str | int], schema: RequestSchema) -> str:
+    """The field with which the message about a whole object begins, such as `limits.leverage`; empty if none."""
+    name = message.partition(" ")[0].rstrip(",:")
+    return name if name and schema_at([*path, *split_path(name)], schema) else ""
 
 
 def _message_and_allowed(error: Any, path: list[str | int], schema: RequestSchema) -> tuple[str, str]:

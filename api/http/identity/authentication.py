@@ -32,10 +32,9 @@ SESSION = APIKeyCookie(
     name=COOKIE,
     auto_error=False,
     scheme_name="session",
-    description="The cookie that POST /api/session sets in a browser. Requests that change something also need the "
-    "header `X-CSRF-Token`, with `csrf_token` of GET /api/session",
+    description="The cookie that POST /api/session sets in a browser",
 )
-"""The security schemes of the OpenAPI document."""
+"""The security schemes of the OpenAPI document, to which `api.http.openapi` adds the CSRF token."""
 
 
 class Identity(Protocol):

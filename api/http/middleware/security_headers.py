@@ -7,7 +7,7 @@ import re
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ALWAYS = {
+ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -59,7 +59,7 @@ class SecurityHeaders:
 
 def _add_headers(start: Message, scope: Scope) -> None:
     headers = MutableHeaders(scope=start)
-    for name, value in _ALWAYS.items():
+    for name, value in ALWAYS.items():
         headers.setdefault(name, value)
     headers.setdefault("Content-Security-Policy", _REPORT if _is_html(headers) else _CLOSED)
     headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")

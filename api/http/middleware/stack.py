@@ -22,7 +22,16 @@ CORS_HEADERS = (
     "X-API-Key",
     "X-Request-Id",
 )
-CORS_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-Id")
+CORS_EXPOSED = (
+    "Content-Disposition",
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Cache",
+    "X-Next-Cursor",
+    "X-Request-Id",
+)
 
 COMPRESSED_BYTES = 2_000
 """Size from which responses are compressed; those with the CSRF token are smaller, so their length reveals nothing."""

@@ -13,6 +13,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.pagination import After, Limit, Page
+from api.http.response_headers import location_header
 from desk.base.errors import InvalidInput
 from desk.base.memory import release_memory
 from desk.market.datasets import markers
@@ -126,7 +127,11 @@ _FILE: dict[str, Any] = {
     "/market-data/imports",
     summary="Import a file as a data set, or report what the import would do",
     responses={
-        201: {"model": ImportReport, "description": "A new version was stored"},
+        201: {
+            "model": ImportReport,
+            "description": "A new version was stored",
+            "headers": location_header("version"),
+        },
         **error_responses(400, 409, 413),
     },
     openapi_extra=_FILE,
@@ -262,7 +267,7 @@ async def list_stale_runs(
     "/market-data/markers",
     status_code=201,
     summary="Mark data as bad: new runs do not use them",
-    responses=error_responses(400, 413),
+    responses={201: {"headers": location_header("marker")}, **error_responses(400, 413)},
 )
 async def create_marker(body: NewMarker, service: AppStateDep, principal: PrincipalDep, response: Response) -> Marker:
     """Valid for 30 days, or until a new version that covers the days and passes every gate."""

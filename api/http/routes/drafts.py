@@ -10,6 +10,7 @@ from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.etags import etag, expected_versions
 from api.http.pagination import After, Limit
+from api.http.response_headers import location_header, version_header
 from desk.optimization.request import OptimizationRequest
 from desk.runs.drafts import KIND, DraftChanged, NoSuchDraft, draft_of, load_draft
 from graphs.jobs import drafts
@@ -31,15 +32,14 @@ DraftId: TypeAlias = Annotated[
 IfMatch: TypeAlias = Annotated[
     str | None, Header(description='Change only this version, such as `"3"`; `*` for any version', examples=['"3"'])
 ]
-_ETAG = {"ETag": {"description": "The version of the draft", "schema": {"type": "string", "examples": ['"3"']}}}
-_LOCATION = {"Location": {"description": "URL of the job", "schema": {"type": "string"}}}
+_ETAG = version_header("The version of the draft")
 
 
 @router.post(
     "/drafts",
     status_code=201,
     summary="Save a draft of an optimization",
-    responses={201: {"headers": _ETAG}, **error_responses(400, 413)},
+    responses={201: {"headers": _ETAG | location_header("draft")}, **error_responses(400, 413)},
 )
 async def create_draft(body: Fields, service: AppStateDep, principal: PrincipalDep, response: Response) -> DraftForm:
     """Nothing is computed, and the fields may be incomplete or invalid: `problems` says what is still wrong.
@@ -115,7 +115,7 @@ async def delete_draft(
     "/drafts/{draft_id}/submit",
     status_code=202,
     summary="Submit a draft as a job",
-    responses={202: {"headers": _LOCATION}, **error_responses(404, 409, 412)},
+    responses={202: {"headers": location_header("job")}, **error_responses(404, 409, 412)},
 )
 async def submit_draft(
     draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, response: Response, if_match: IfMatch = None

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api.http.dependencies import AppStateDep
 from api.http.errors.handlers import RETRY_AFTER
-from api.http.errors.problems import RETRY_AFTER_HEADER
+from api.http.response_headers import RETRY_AFTER_HEADER
 from api.operations.readiness import Readiness
 
 router = APIRouter(tags=["health"])

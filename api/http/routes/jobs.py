@@ -8,6 +8,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page, paginate
+from api.http.response_headers import location_header
 from api.http.routes.results import JobId
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Ruling
@@ -38,7 +39,6 @@ _EXAMPLES: dict[str, Any] = {
     },
 }
 Request: TypeAlias = Annotated[OptimizationRequest, Body(openapi_examples=_EXAMPLES)]
-_LOCATION = {"Location": {"description": "URL of the job", "schema": {"type": "string"}}}
 Why: TypeAlias = Annotated[str, Query(max_length=500, description="Stored in the history of the job")]
 
 
@@ -46,7 +46,7 @@ Why: TypeAlias = Annotated[str, Query(max_length=500, description="Stored in the
     "/jobs",
     status_code=202,
     summary="Submit an optimization",
-    responses={202: {"headers": _LOCATION}, **error_responses(400, 409, 413)},
+    responses={202: {"headers": location_header("job")}, **error_responses(400, 409, 413)},
 )
 async def submit_job(
     body: Request,
@@ -144,7 +144,7 @@ async def get_job_request(job_id: JobId, service: AppStateDep, principal: Princi
     "/jobs/{job_id}/reproduce",
     status_code=202,
     summary="Run a finished job again from its manifest",
-    responses={202: {"headers": _LOCATION}, **error_responses(404, 409, 410)},
+    responses={202: {"headers": location_header("reproductions")}, **error_responses(404, 409, 410)},
 )
 async def reproduce_job(
     job_id: JobId, service: AppStateDep, principal: PrincipalDep, response: Response

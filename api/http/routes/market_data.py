@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
-from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
+from api.http.etags import IfNoneMatch, etag_response, not_modified
+from api.http.response_headers import DIGEST_HEADER
 from api.http.routes import datasets
 from desk.base.frames import series_frame
 
@@ -87,8 +88,8 @@ AsOf: TypeAlias = Annotated[
 ]
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"headers": ETAG_HEADER},
-    **NOT_MODIFIED,
+    200: {"headers": DIGEST_HEADER},
+    **not_modified(),
     **error_responses(404),
 }
 

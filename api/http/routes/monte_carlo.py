@@ -14,6 +14,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.pagination import After, Limit, Page
+from api.http.response_headers import FILE_NAME_HEADER
 from desk.base.camel_case import Camel
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest, SimulationSummary
 
@@ -93,7 +94,7 @@ async def get_simulation(simulation_id: SimulationId, principal: PrincipalDep, s
 _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One row for each period from 0, one column for each path; or a list for each path",
-        "headers": {"Content-Disposition": {"description": "A name for the csv file", "schema": {"type": "string"}}},
+        "headers": FILE_NAME_HEADER,
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": "period,path_1,path_2\r\n0,10000.0,10000.0\r\n"},
             "application/json": {

@@ -10,7 +10,8 @@ from pydantic import Discriminator, Tag, ValidationError
 from api.http.body_limits import limited_route
 from api.http.dependencies import CALCULATION_SLOT, AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
-from api.http.etags import NOT_MODIFIED, IfNoneMatch, etag, expected_versions, matches
+from api.http.etags import IfNoneMatch, etag, expected_versions, matches, not_modified
+from api.http.response_headers import location_header, version_header
 from desk.base.camel_case import Camel
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.portfolios import repository
@@ -70,7 +71,7 @@ After: TypeAlias = Annotated[
     str | None, Query(max_length=500, description="The cursor of the previous page: its header `X-Next-Cursor`")
 ]
 
-_ETAG = {"ETag": {"description": "The version of the portfolio", "schema": {"type": "string", "examples": ['"3"']}}}
+_ETAG = version_header("The version of the portfolio")
 _NEXT = {
     "X-Next-Cursor": {"description": "`after` of the next page; absent on the last", "schema": {"type": "string"}},
     "Link": {"description": 'The next page as a link, `rel="next"`', "schema": {"type": "string"}},
@@ -86,7 +87,7 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
     status_code=201,
     summary="Create a portfolio",
     response_model=Portfolio,
-    responses=_answers(201, 400, 413),
+    responses=_answers(201, 400, 413, headers=_ETAG | location_header("portfolio")),
 )
 async def create_portfolio(body: Draft, service: AppStateDep, principal: PrincipalDep, response: Response) -> Portfolio:
     """Weights sum to 1, or are divided by their sum with `normalize`."""
@@ -101,7 +102,7 @@ async def create_portfolio(body: Draft, service: AppStateDep, principal: Princip
     "/portfolios",
     summary="Your portfolios, the newest first",
     response_model=list[Portfolio],
-    responses={**_answers(200, headers=_ETAG | _NEXT), **NOT_MODIFIED},
+    responses={**_answers(200, headers=_ETAG | _NEXT), **not_modified(_NEXT)},
 )
 async def list_portfolios(
     request: Request,
@@ -135,7 +136,7 @@ async def list_portfolios(
     "/portfolios/{portfolio_id}",
     summary="One portfolio",
     response_model=Portfolio,
-    responses={**_answers(200, 404), **NOT_MODIFIED},
+    responses={**_answers(200, 404), **not_modified()},
 )
 async def get_portfolio(
     portfolio_id: PortfolioId,

@@ -8,8 +8,9 @@ from api.export import job_files
 from api.export.job_files import MEDIA, Format, Table
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
-from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
+from api.http.etags import IfNoneMatch, etag_response, not_modified
 from api.http.pagination import After, Limit
+from api.http.response_headers import DIGEST_HEADER, FILE_NAME_HEADER
 from desk.base.errors import InvalidInput
 from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
 from desk.optimization.reading.explanation import ResultExplanation
@@ -28,13 +29,13 @@ JobId: TypeAlias = Annotated[
     Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of a job", examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"]),
 ]
 
-_CACHED = ETAG_HEADER | {
+_CACHED = DIGEST_HEADER | {
     "X-Cache": {
         "description": "`hit` for a cached response, at most a day old, with the same bytes",
         "schema": {"type": "string", "enum": ["hit", "miss"]},
     }
 }
-_FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
+_FILE = _CACHED | FILE_NAME_HEADER
 
 
 @router.get("/jobs/compare", summary="Compare finished jobs", responses=error_responses(404, 409, 410))
@@ -64,7 +65,7 @@ async def compare_jobs(
     "/jobs/{job_id}/result",
     summary="The result of a job",
     response_model=OptimizationResult | PartialResult,
-    responses={200: {"headers": ETAG_HEADER}, **NOT_MODIFIED, **error_responses(404, 409, 410)},
+    responses={200: {"headers": DIGEST_HEADER}, **not_modified(), **error_responses(404, 409, 410)},
 )
 async def get_result(
     job_id: JobId, service: AppStateDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None
@@ -160,7 +161,7 @@ async def get_trial(
     "/jobs/{job_id}/charts",
     summary="The data of a job's charts",
     response_model=Charts,
-    responses={200: {"headers": _CACHED}, **NOT_MODIFIED, **error_responses(404, 410)},
+    responses={200: {"headers": _CACHED}, **not_modified(_CACHED), **error_responses(404, 410)},
 )
 async def get_charts(
     job_id: JobId,
@@ -201,7 +202,7 @@ async def get_charts(
                 "text/html": {"schema": {"type": "string"}},
             },
         },
-        **NOT_MODIFIED,
+        **not_modified(_FILE),
         **error_responses(404, 409, 410),
     },
 )

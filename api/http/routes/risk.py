@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
+from api.http.response_headers import FILE_NAME_HEADER
 from desk.base.errors import InvalidInput
 from desk.portfolios.risk_request import RiskRequest, stored_holdings
 from desk.portfolios.risk_schemas import PortfolioRisk
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["portfolios"], route_class=limited_route(1_000_000))
 
 _CSV = {"schema": {"type": "string"}, "example": "figure,quantity,value,unit,error,source\r\n"}
-_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": _CSV}}, **error_responses(400, 404, 413)}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": _CSV}, "headers": FILE_NAME_HEADER},
+    **error_responses(400, 404, 413),
+}
 _DESCRIPTION = """
 Value at risk and expected shortfall by three methods over 1, 10 and 21 sessions, drawdown, volatility, beta,
 contributions of the holdings, past crises, backtests, and stress.

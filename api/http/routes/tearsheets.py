@@ -10,6 +10,7 @@ from api.export.tearsheet.files import as_file
 from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
+from api.http.response_headers import FILE_NAME_HEADER
 from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest, TearsheetTable
 from graphs.runs.tearsheets import make_owned_tearsheet
 
@@ -50,11 +51,12 @@ _EXAMPLES = Body(
     response_model=TearsheetDocument,
     responses={
         200: {
+            "headers": FILE_NAME_HEADER,
             "content": {
                 "text/csv": {"schema": {"type": "string"}},
                 MEDIA["xlsx"]: {"schema": {"type": "string", "format": "binary"}},
                 "text/html": {"schema": {"type": "string"}},
-            }
+            },
         },
         **error_responses(400, 404, 409, 410, 413),
     },

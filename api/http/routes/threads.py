@@ -9,6 +9,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page
+from api.http.response_headers import location_header
 from desk.conversation.focus import Focus
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.messages import Message
@@ -70,7 +71,12 @@ class ThreadState(Frozen):
     interrupts: tuple[Interrupt, ...] = Field(description="Decisions that the thread waits for")
 
 
-@router.post("/threads", status_code=201, summary="Start a thread", responses=error_responses(400, 413))
+@router.post(
+    "/threads",
+    status_code=201,
+    summary="Start a thread",
+    responses={201: {"headers": location_header("thread")}, **error_responses(400, 413)},
+)
 async def create_thread(
     principal: PrincipalDep, service: AppStateDep, response: Response, body: NewThread | None = None
 ) -> Conversation:
@@ -151,7 +157,7 @@ async def list_messages(
     "/threads/{thread}/branches",
     status_code=201,
     summary="Branch a thread after an earlier turn",
-    responses=error_responses(400, 404, 409, 413),
+    responses={201: {"headers": location_header("thread")}, **error_responses(400, 404, 409, 413)},
 )
 async def branch_thread(
     thread: ThreadId, body: BranchRequest, principal: PrincipalDep, service: AppStateDep, response: Response

@@ -42,8 +42,9 @@ class NewMessage(Frozen):
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The events of the run, as `GET /runs/{id}/events` sends them, from the first on. Resume there "
-        "after a lost connection, and after `turn_paused`, which ends this stream because a person has to decide",
+        "description": "The events of the run, as `GET /api/runs/{run}/events` sends them, from the first on. "
+        "Resume there after a lost connection, and after `turn_paused`, which ends this stream because a person has to "
+        "decide",
         "content": event_stream_content("LiveEvent"),
     },
     202: {"model": Turn, "description": "With `stream=false`: the run, which is answered in the background"},

@@ -30,7 +30,8 @@ else:
 Order: TypeAlias = Literal["asc", "desc"]
 
 
-_RANGE = re.compile(r"(volatility|excess_return|drawdown|objective):(-?[\d.]+(?:e-?\d+)?)\.\.(-?[\d.]+(?:e-?\d+)?)")
+_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e-?[0-9]+)?"
+_RANGE = re.compile(rf"(volatility|excess_return|drawdown|objective):({_NUMBER})\.\.({_NUMBER})")
 Within: TypeAlias = Annotated[str, Field(pattern=f"^{_RANGE.pattern}$", max_length=80)]
 """A measure over all scenarios with its range, ends included, such as `volatility:0.09..0.12`."""
 

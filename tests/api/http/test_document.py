@@ -9,7 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.http.examples import EXAMPLES, without_example
-from api.http.openapi import undescribed
+from api.http.middleware.stack import CORS_EXPOSED, CORS_HEADERS, METHODS
+from api.http.openapi import UNDESCRIBED_ANSWER, undescribed
+from desk.runs.events.table import EVENTS
 from tests.api.http.application import document
 
 
@@ -91,3 +93,42 @@ def test_an_operation_without_an_example_is_named() -> None:
     page = {"paths": {"/new": {"get": {"responses": {"200": answer}}}}, "components": {"schemas": {}}}
     assert without_example(page, {}) == [("GET /new", "200")]
     assert without_example(page, {"GET /new": {"200": "text"}}) == []
+
+
+def test_every_operation_that_a_text_names_exists() -> None:
+    """Also in the introduction, the descriptions and the examples."""
+    known = {re.sub(r"{\w+}", "{}", label) for label, _ in operations()}
+    named = re.findall(r"\b((?:GET|POST|PUT|PATCH|DELETE) /[\w/{}-]+)", json.dumps(document()))
+    assert len(named) > 20
+    assert {re.sub(r"{\w+}", "{}", label) for label in named} - known == set()
+
+
+def test_every_answer_says_what_it_holds() -> None:
+    answers = [answer["description"] for _, operation in operations() for answer in operation["responses"].values()]
+    assert UNDESCRIBED_ANSWER not in answers
+    assert [name for name, schema in schemas().items() if ".. Default" in json.dumps(schema)] == []
+
+
+def test_a_change_with_a_session_needs_its_csrf_token() -> None:
+    schemes = document()["components"]["securitySchemes"]
+    assert (schemes["csrf"]["in"], schemes["csrf"]["name"]) == ("header", "X-CSRF-Token")
+    for label, operation in operations():
+        needed = {"session": []} if label.startswith("GET") else {"session": [], "csrf": []}
+        assert operation.get("security", [needed])[-1] == needed, label
+
+
+def test_a_page_knows_the_kinds_of_events_for_which_it_listens() -> None:
+    """An `EventSource` hands an event only to the listeners of its kind."""
+    stream = dict(operations())["GET /api/runs/{run}/events"]["responses"]["200"]["content"]["text/event-stream"]
+    assert stream["schema"]["properties"]["event"]["enum"] == [*EVENTS, "end"]
+
+
+def test_pages_of_other_origins_may_send_and_read_the_headers_of_the_document() -> None:
+    """Except those of cookies, which other origins do not get."""
+    every = [operation for _, operation in operations()]
+    sent = {one["name"] for operation in every for one in operation.get("parameters", ()) if one["in"] == "header"}
+    answers = [answer for operation in every for answer in operation["responses"].values()]
+    read = {name for answer in answers for name in answer.get("headers", ())}
+    assert sent <= {name.lower() for name in CORS_HEADERS}
+    assert read - {"Set-Cookie", "WWW-Authenticate"} <= set(CORS_EXPOSED)
+    assert {label.split()[0] for label, _ in operations()} <= set(METHODS)

@@ -1,8 +1,15 @@
 """Bodies that are wrong in a great many places are refused as quickly as others."""
 
-import pytest
+from contextlib import suppress
 
-from tests.api.http.application import application, open_client
+import pytest
+from fastapi.openapi.utils import get_fields_from_routes
+from pydantic import ValidationError
+
+from api.app import create_app
+from api.http.descriptions import models_of
+from tests.api.http.application import application, open_client, settings_of
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +71,30 @@ async def test_a_boolean_is_accepted_where_it_is_one(home):
         assert (await client.post("/api/portfolios", json=body)).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ({"first_day": "2020-01-02", "last_day": "2019-01-02"}, "body.first_day", "first_day 2020-01-02 is not before"),
+        (
+            {"scenarios": [{"name": "mine", "mu": 0.05, "sigma": 0.2, "cash_rate": 0.02}]},
+            "body.scenarios",
+            "every probability is 0",
+        ),
+        (
+            {"limits": {"max_drawdown": {"bound": 0.2, "scenarios": ["moon"]}}},
+            "body.limits.max_drawdown.scenarios",
+            "names ['moon']",
+        ),
+        ({"mandate": {"min_weight": 0.9, "max_weight": 0.1}}, "body.mandate.min_weight", "min_weight 0.9"),
+    ],
+)
+async def test_an_error_about_several_fields_names_the_first_of_them(home, body, field, message):
+    async with open_client(application(home)) as client:
+        answer = await client.post("/api/estimates", json=body)
+    (detail,) = answer.json()["error"]["details"]
+    assert (detail["field"], message in detail["message"]) == (field, True), detail
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
 async def test_a_body_of_another_content_type_is_not_read(home, content_type):
     headers = {} if content_type is None else {"Content-Type": content_type}
@@ -80,3 +111,18 @@ async def test_a_cursor_of_another_list_is_named_in_the_details(home, path):
     assert answer.status_code == 422
     (detail,) = answer.json()["error"]["details"]
     assert (detail["field"], detail["allowed"]) == ("query.after", "`next` of the previous page")
+
+
+OF_ANY_KIND = (None, True, 0, -1.5, 1e400, "", "a", [], [None], [[]], {}, {"": None}, {"a": {}})
+
+
+def test_a_field_with_a_value_of_any_kind_is_accepted_or_refused(home):
+    """Neither a `TypeError` of a validator that expects another kind, nor any other fault."""
+    app = create_app(settings_of(home), open_dependencies(home))
+    models = set(models_of(field.field_info.annotation for field in get_fields_from_routes(app.routes)))
+    assert len(models) > 200
+    for model in models:
+        for name, field in model.model_fields.items():
+            for value in OF_ANY_KIND:
+                with suppress(ValidationError):
+                    model.model_validate({field.alias or name: value})

@@ -44,3 +44,9 @@ def test_weights_at_the_start_of_a_session_explain_its_return() -> None:
 def test_bad_arguments_are_named(returns, targets, sessions, text: str) -> None:
     with pytest.raises(DataError, match=text):
         held_returns(returns, targets, sessions)
+
+
+def test_weights_rounded_to_a_millionth_are_accepted_as_over_http() -> None:
+    rounded = TARGETS + [[1e-7, 0.0, 0.0]] * 3
+    expected = held_returns(ASSETS, TARGETS, SESSIONS)
+    np.testing.assert_allclose(held_returns(ASSETS, rounded, SESSIONS).returns, expected.returns, atol=1e-6)

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Response
 
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
-from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
+from api.http.etags import IfNoneMatch, etag_response, not_modified
+from api.http.response_headers import DIGEST_HEADER
 from desk.conversation.reply import FIRST_OFFERS, OFFERS
 from desk.strategies.catalogue import load_catalogue
 from desk.strategies.catalogue_schemas import Catalogue, CatalogueSuggestion
@@ -18,7 +19,7 @@ _SUGGESTIONS = tuple(CatalogueSuggestion(does=OFFERS[name][0], message=OFFERS[na
     "/catalogue",
     summary="What a request may contain, and the data at hand",
     response_model=Catalogue,
-    responses={200: {"headers": ETAG_HEADER}, **NOT_MODIFIED, **error_responses()},
+    responses={200: {"headers": DIGEST_HEADER}, **not_modified(), **error_responses()},
 )
 async def get_catalogue(service: AppStateDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None) -> Response:
     """Every field of an optimization or evaluation with range, default, unit, meaning and when it has an effect.

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
-from api.http.etags import NOT_MODIFIED, IfNoneMatch, etag, expected_versions, matches
+from api.http.etags import IfNoneMatch, etag, expected_versions, matches, not_modified
 from api.http.pagination import After, Limit, Page, paginate
+from api.http.response_headers import FILE_NAME_HEADER, location_header, version_header
 from desk.strategies import library
 from desk.strategies.library_schemas import (
     LibraryEntry,
@@ -31,12 +32,8 @@ IfMatch: TypeAlias = Annotated[
     str | None,
     Header(description='Save only after this latest version, such as `"3"`; `*` for any version', examples=['"3"']),
 ]
-_ETAG = {
-    "ETag": {
-        "description": "The latest version, with a letter for an archived strategy",
-        "schema": {"type": "string", "examples": ['"3"']},
-    }
-}
+_ETAG = version_header("The latest version, with a letter for an archived strategy")
+_CREATED = {"headers": _ETAG | location_header("strategy")}
 _RULE: dict[str, Any] = {
     "config": {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63},
     "mandate": {"target_volatility": 0.10},
@@ -48,7 +45,7 @@ _DOCUMENT = {"schema": "stratigos.strategy", "schema_version": 2, "name": "Core"
     "/strategies",
     status_code=201,
     summary="Save a strategy under a new name",
-    responses={201: {"headers": _ETAG}, **error_responses(400, 409, 413)},
+    responses={201: _CREATED, **error_responses(400, 409, 413)},
 )
 async def create_strategy(
     body: Annotated[
@@ -84,7 +81,7 @@ async def list_strategies(
     "/strategies/import",
     status_code=201,
     summary="Import a strategy from a document",
-    responses={201: {"headers": _ETAG}, **error_responses(400, 409, 413)},
+    responses={201: _CREATED, **error_responses(400, 409, 413)},
 )
 async def import_strategy(
     body: Annotated[
@@ -111,7 +108,7 @@ async def import_strategy(
     "/strategies/{strategy_id}",
     summary="A strategy with its latest version",
     response_model=LibraryEntry,
-    responses={200: {"headers": _ETAG}, **NOT_MODIFIED, **error_responses(404)},
+    responses={200: {"headers": _ETAG}, **not_modified(), **error_responses(404)},
 )
 async def get_strategy(
     strategy_id: StrategyId,
@@ -205,7 +202,7 @@ async def compare_strategy_versions(
     "/strategies/{strategy_id}/clone",
     status_code=201,
     summary="Copy a strategy to a new name",
-    responses={201: {"headers": _ETAG}, **error_responses(400, 404, 409, 413)},
+    responses={201: _CREATED, **error_responses(400, 404, 409, 413)},
 )
 async def clone_strategy(
     strategy_id: StrategyId,
@@ -258,7 +255,7 @@ async def restore_strategy(
     summary="A version of a strategy as a document",
     response_model=StrategyDocument,
     responses={
-        200: {"headers": {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}},
+        200: {"headers": FILE_NAME_HEADER},
         **error_responses(404),
     },
 )
@@ -270,7 +267,7 @@ async def export_strategy(
         int | None, Query(ge=1, description="The number of a version; by default the latest", examples=[1])
     ] = None,
 ) -> Response:
-    """JSON with a schema version, which POST /strategies/import accepts."""
+    """JSON with a schema version, which POST /api/strategies/import accepts."""
     strategy = await library.load_version(service.dependencies.store, principal.owner, strategy_id, version)
     headers = {"Content-Disposition": f'attachment; filename="strategy-{strategy_id[:8]}-{strategy.version}.json"'}
     content = library.to_document(strategy).model_dump_json(by_alias=True, indent=2)

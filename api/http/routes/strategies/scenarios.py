@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.body_limits import limited_route
 from api.http.dependencies import CALCULATION_SLOT, AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
-from api.http.etags import NOT_MODIFIED, IfNoneMatch, etag, expected_versions, matches
+from api.http.etags import IfNoneMatch, etag, expected_versions, matches, not_modified
+from api.http.response_headers import location_header, version_header
 from desk.base.errors import InvalidInput
 from desk.portfolios.correlation_schemas import CorrelationCheck, CorrelationMatrix
 from desk.scenarios import own_scenarios
@@ -26,12 +27,8 @@ ScenarioName: TypeAlias = Annotated[
 IfMatch: TypeAlias = Annotated[
     str | None, Header(description='Change only this version, such as `"3"`; `*` for any version', examples=['"3"'])
 ]
-_ETAG = {
-    "ETag": {
-        "description": "The version of the scenario; 0 for a built-in one",
-        "schema": {"type": "string", "examples": ['"3"']},
-    }
-}
+_ETAG = version_header("The version of the scenario; 0 for a built-in one")
+_CREATED = {"headers": _ETAG | location_header("scenario")}
 _OWN = {
     "name": "stagflation",
     "engine": "heston",
@@ -58,7 +55,7 @@ class ScenarioClone(BaseModel):
     "/scenarios",
     status_code=201,
     summary="Store a scenario of your own",
-    responses={201: {"headers": _ETAG}, **error_responses(400, 409, 413)},
+    responses={201: _CREATED, **error_responses(400, 409, 413)},
 )
 async def create_scenario(
     body: NewScenario, service: AppStateDep, principal: PrincipalDep, response: Response
@@ -127,7 +124,7 @@ async def check_correlations(
     "/scenarios/{scenario_name}",
     summary="A built-in or own scenario",
     response_model=ScenarioShown,
-    responses={200: {"headers": _ETAG}, **NOT_MODIFIED, **error_responses(404)},
+    responses={200: {"headers": _ETAG}, **not_modified(), **error_responses(404)},
 )
 async def get_scenario(
     scenario_name: ScenarioName,
@@ -189,7 +186,7 @@ async def delete_scenario(
     "/scenarios/{scenario_name}/clone",
     status_code=201,
     summary="Copy a scenario to a new name",
-    responses={201: {"headers": _ETAG}, **error_responses(400, 404, 409, 413)},
+    responses={201: _CREATED, **error_responses(400, 404, 409, 413)},
 )
 async def clone_scenario(
     scenario_name: ScenarioName,

@@ -9,6 +9,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.etags import etag, expected_versions
+from api.http.response_headers import version_header
 from desk.governance.preferences import (
     Preferences,
     PreferencesChanged,
@@ -22,7 +23,7 @@ router = APIRouter(tags=["users"], route_class=limited_route(20_000))
 IfMatch: TypeAlias = Annotated[
     str | None, Header(description='Change only this version, such as `"3"`; `*` for any version', examples=['"3"'])
 ]
-_ETAG = {"ETag": {"description": "The version of the preferences", "schema": {"type": "string", "examples": ['"3"']}}}
+_ETAG = version_header("The version of the preferences")
 _EXAMPLES: dict[str, Any] = {
     "display": {"summary": "Display only", "value": {"number_format": "1.234,56", "theme": "dark"}},
     "all": {

@@ -8,6 +8,7 @@ from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.identity.session_state import SessionState, session_state
 from api.http.identity.sessions import delete_cookie
+from api.http.response_headers import COOKIE_HEADER
 
 router = APIRouter(tags=["users"])
 
@@ -23,7 +24,12 @@ async def get_session(request: Request, service: AppStateDep, principal: Princip
     return session_state(request, principal, found)
 
 
-@router.delete("/session", status_code=204, summary="Sign out", responses=error_responses())
+@router.delete(
+    "/session",
+    status_code=204,
+    summary="Sign out",
+    responses={204: {"headers": COOKIE_HEADER}, **error_responses()},
+)
 async def end_session(
     request: Request,
     service: AppStateDep,

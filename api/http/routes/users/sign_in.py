@@ -14,9 +14,10 @@ from api.http.identity.authorization_codes import VERIFIER, new_verifier
 from api.http.identity.session_state import SessionState, new_session_state
 from api.http.identity.sessions import is_secure, set_cookie
 from api.http.middleware.audit import start_request_record
+from api.http.response_headers import COOKIE_HEADER
 from desk.governance.principals import Principal
 
-VERIFIER_COOKIE, VERIFIER_PATH, VERIFIER_SECONDS = "stratigos_sign_in", "/api/session", 600
+VERIFIERCOOKIE_HEADER, VERIFIER_PATH, VERIFIER_SECONDS = "stratigos_sign_in", "/api/session", 600
 
 router = APIRouter(tags=["users"], route_class=limited_route(20_000, slot=lambda request: nullcontext()))  # noqa: ARG005
 
@@ -120,8 +121,6 @@ Credentials: TypeAlias = Annotated[
     ),
 ]
 
-_COOKIE = {"Set-Cookie": {"description": "An HttpOnly, SameSite=Strict cookie", "schema": {"type": "string"}}}
-
 
 @router.get("/session/methods", summary="The ways to sign in", responses=error_responses())
 async def list_sign_in_methods(service: AppStateDep) -> SignInMethods:
@@ -136,7 +135,7 @@ async def list_sign_in_methods(service: AppStateDep) -> SignInMethods:
 @router.post(
     "/session/authorization",
     summary="Start a sign-in at the page of the Cognito pool",
-    responses={200: {"headers": _COOKIE}, **error_responses(400, 409, 413)},
+    responses={200: {"headers": COOKIE_HEADER}, **error_responses(400, 409, 413)},
 )
 async def start_authorization(
     body: AuthorizationRequest, request: Request, service: AppStateDep, response: Response
@@ -160,7 +159,7 @@ async def start_authorization(
     "/session",
     status_code=201,
     summary="Sign in: open a session for this browser",
-    responses={201: {"headers": _COOKIE}, **error_responses(400, 409, 413)},
+    responses={201: {"headers": COOKIE_HEADER}, **error_responses(400, 409, 413)},
 )
 async def create_session(body: Credentials, request: Request, service: AppStateDep, response: Response) -> SessionState:
     """Sets the cookie of a session, which then replaces a key or token, also for event streams and WebSockets.
@@ -178,7 +177,7 @@ async def create_session(body: Credentials, request: Request, service: AppStateD
             return await sign_in.keys.authenticate(body.key)
         if sign_in.codes is None:
             raise Unauthorized
-        verifier = request.cookies.get(VERIFIER_COOKIE, "")
+        verifier = request.cookies.get(VERIFIERCOOKIE_HEADER, "")
         if not VERIFIER.fullmatch(verifier):
             raise Unauthorized
         return await sign_in.codes.exchange(body.code, body.state, verifier, body.redirect_uri)
@@ -205,7 +204,7 @@ def _sign_in(service: AppState) -> SignIn:
 
 def _set_verifier(request: Request, response: Response, verifier: str, seconds: int) -> None:
     response.set_cookie(
-        VERIFIER_COOKIE,
+        VERIFIERCOOKIE_HEADER,
         verifier,
         max_age=seconds,
         path=VERIFIER_PATH,

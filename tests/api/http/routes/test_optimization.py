@@ -112,6 +112,8 @@ async def test_shares_of_risk_are_those_of_the_budgets(client):
     solution = await solve(client, "risk-parity", returns=daily(), riskBudgets=budgets)
     assert solution["result"]["metrics"]["riskShares"] == pytest.approx(budgets, abs=1e-9)
     assert solution["result"]["weights"]["E"] == 0.0
+    rounded = await solve(client, "risk-parity", returns=daily(), riskBudgets=budgets | {"D": 0.4000001})
+    assert rounded["result"]["weights"] == pytest.approx(solution["result"]["weights"], abs=1e-6)  # as `quant` does
 
 
 async def test_figures_are_those_of_a_year_unless_asked_otherwise(client):
@@ -449,9 +451,9 @@ WRONG = (
     ({"symbols": ["AAPL", "aapl"]}, "body.symbols", "named twice"),
     ({"symbols": ["AAPL", "NOPE"]}, "symbols", "no prices of NOPE"),
     ({"symbols": ["AAPL", "KO"], "startDate": "2030-01-01"}, "startDate", "0 closes"),
-    ({"symbols": ["AAPL", "KO"], "startDate": "2010-01-01", "endDate": "2009-01-01"}, "body", "not after"),
-    ({"symbols": ["AAPL", "KO"], "returns": daily()}, "body", "symbols cannot be combined with returns"),
-    ({"returns": daily(), "startDate": "2010-01-01"}, "body", "startDate cannot be combined with returns"),
+    ({"symbols": ["AAPL", "KO"], "startDate": "2010-01-01", "endDate": "2009-01-01"}, "body.endDate", "not after"),
+    ({"symbols": ["AAPL", "KO"], "returns": daily()}, "body.symbols", "symbols cannot be combined with returns"),
+    ({"returns": daily(), "startDate": "2010-01-01"}, "body.startDate", "startDate cannot be combined with returns"),
     ({"returns": daily(), "dates": ["2010-01-04"]}, "body.dates", "2010-01-04"),
     ({"returns": daily(), "dates": ["2010-01-04", "2010-01-05"]}, "body", "2 dates for 500 periods"),
     ({"returns": daily(), "dates": ["2010-01-05", "2010-01-04"]}, "body.dates", "does not come after"),

@@ -162,6 +162,8 @@ async def test_a_wrong_cursor_or_field_says_what_is_allowed(searched):
             ({"limit": 1001}, "query.limit"),
             ({"scenario": "moon"}, "scenario"),
             ({"within": "beauty:0..1"}, "query.within.0"),
+            ({"within": "volatility:0..1.2.3"}, "query.within.0"),
+            ({"within": "volatility:-..1"}, "query.within.0"),
         ):
             answer = await client.get(f"/api/jobs/{DONE}/trials", params=query)
             assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (422, field)

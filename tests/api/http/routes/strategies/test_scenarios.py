@@ -97,7 +97,7 @@ async def test_a_built_in_scenario_is_drawn_as_a_search_on_the_same_prices_would
     ("body", "field"),
     [
         ({"scenario": "unheard"}, "scenario"),
-        ({"scenario": OWN | {"years": 30}, "paths": 2_000}, "body"),
+        ({"scenario": OWN | {"years": 30}, "paths": 2_000}, "body.paths"),
         ({"shown": 51}, "body.shown"),
         ({"universe": "unheard"}, "universe"),
     ],
