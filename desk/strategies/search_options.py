@@ -39,7 +39,7 @@ SearchOptions: TypeAlias = Annotated[
     AfterValidator(_check),
     Field(
         default_factory=dict,
-        description="What its searches take other than by default: fields of the body of `POST /jobs`, such as "
+        description="What its searches take other than by default: fields of the body of `POST /api/jobs`, such as "
         "`trials`, `limits` or `cash`, with `scenarios` as a list of names. Each is checked by itself; whether they "
         "agree, a search checks",
         examples=[{"trials": 200, "limits": {"max_drawdown": {"bound": 0.25}}, "scenarios": ["base_case"]}],

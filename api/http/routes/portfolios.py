@@ -227,7 +227,7 @@ async def get_portfolio_performance(
 ) -> TearsheetDocument:
     """The tear sheet of the stored portfolio: weights are restored every day, units are held. Locked days are left out.
 
-    POST /tearsheets has more options, and returns files.
+    POST /api/tearsheets has more options, and returns files.
     """
     try:
         request = TearsheetRequest(
