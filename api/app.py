@@ -330,7 +330,10 @@ async def open_configured_store(settings: Settings) -> "AsyncGenerator[Store]":
         try:
             store = await stack.enter_async_context(open_aws_store(prefix, bucket))
         except Unavailable as error:
-            allowed = "tables that store.aws.store.create_tables creates, and a bucket"
+            allowed = (
+                "tables that store.aws.store.create_tables creates, to which `migrate` copies that of an earlier "
+                "version, and a bucket"
+            )
             raise InvalidInput("STRATIGOS_STORE", settings.store, reason=str(error), allowed=allowed) from error
         yield store
 

@@ -32,7 +32,8 @@ Resource: TypeAlias = Literal[
 ]
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
-AUDIT = ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+AUDIT = ("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query")
+ANCHORED_AUDIT = (*AUDIT, "dynamodb:GetItem")
 EVENTS = (
     "dynamodb:BatchGetItem",
     "dynamodb:DeleteItem",
@@ -70,7 +71,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
         "sockets": SOCKETS,
     },
     "tasks": {
-        "audit": AUDIT,
+        "audit": ANCHORED_AUDIT,
         "audit_key": AUDIT_KEY,
         "checkpoints": EXPIRED_CHECKPOINTS,
         "documents": OBJECTS,
@@ -81,7 +82,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
         "records": RECORDS,
     },
     "worker": {
-        "audit": AUDIT,
+        "audit": ANCHORED_AUDIT,
         "audit_key": AUDIT_KEY,
         "checkpoints": WORKED_CHECKPOINTS,
         "dead": ("sqs:SendMessage",),
@@ -122,6 +123,9 @@ SECRETS = Exemption(
 GUARDRAIL = Exemption(
     "guardrail", ("bedrock:ApplyGuardrail",), "Bedrock demands it of a call whose settings name a guardrail."
 )
+REFUSED_ENTRIES = Exemption(
+    "audit", ("dynamodb:BatchGetItem",), "A write whose condition did not hold reads what is stored."
+)
 UNSTREAMED = Exemption("model", ("bedrock:InvokeModel",), "Answers are not streamed with MODEL_STREAMING=false.")
 ORPHANS = Exemption(
     "processing",
@@ -130,10 +134,18 @@ ORPHANS = Exemption(
 )
 
 WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
-    "http": (KEY, SECRETS, GUARDRAIL, UNSTREAMED),
+    "http": (
+        KEY,
+        SECRETS,
+        REFUSED_ENTRIES,
+        GUARDRAIL,
+        UNSTREAMED,
+        Exemption("audit", ("dynamodb:GetItem",), "Where the interface runs, `audit verify` and `doctor` read heads."),
+    ),
     "worker": (
         KEY,
         SECRETS,
+        REFUSED_ENTRIES,
         GUARDRAIL,
         UNSTREAMED,
         ORPHANS,
@@ -146,6 +158,7 @@ WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
     "tasks": (
         KEY,
         SECRETS,
+        REFUSED_ENTRIES,
         ORPHANS,
         Exemption(
             "processing",

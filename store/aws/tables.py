@@ -104,11 +104,10 @@ class Tables:
 
     async def write(self, actions: list[Item]) -> None:
         """Execute at most 100 actions, all or none; each is a `Put` or a `Delete` of a transaction."""
-        if len(actions) > 1:
+        if len(actions) == 1 and "Put" in actions[0]:
+            await self.call("put_item", **actions[0]["Put"])
+        else:
             await self.call("transact_write_items", TransactItems=actions)
-            return
-        for kind, request in actions[0].items():
-            await self.call("put_item" if kind == "Put" else "delete_item", **request)
 
     async def find(self, places: Iterable[Place], attributes: tuple[str, ...] = ()) -> dict[Place, Item]:
         """The items that exist at any number of places, with their keys and these attributes, or with all."""
