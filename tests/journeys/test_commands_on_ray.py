@@ -17,11 +17,12 @@ import pytest
 
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import load_run
+from desk.runs.repository import list_runs, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
+from tests.doubles.ray_nodes import two_nodes
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
@@ -96,6 +97,35 @@ async def completed(dependencies: Dependencies, run: str) -> bool:
     state = (await load_run(dependencies.store, OWNER, run)).state
     assert state != "failed"
     return state == "completed"
+
+
+@contextmanager
+def optimize_on_ray(home: Path, address: str) -> Generator["subprocess.Popen[str]"]:
+    """A command that computes for some seconds and prints its result as JSON."""
+    options = "--trials 200 --paths 1024 --years 2 --stopping budget --json".split()
+    with subprocess.Popen(
+        [sys.executable, "-m", "api", "optimize", *options],
+        cwd=ROOT,
+        env=environment(home, f"ray:{address}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as command:
+        yield command
+
+
+async def test_the_json_of_a_command_is_whole_after_a_node_has_died(home):
+    with two_nodes() as nodes, optimize_on_ray(home, nodes.address) as command:
+        async with open_store(home) as store:
+
+            async def has_trials() -> bool:
+                return any([await load_trials(store, OWNER, run.id) for run in await list_runs(store, OWNER)])
+
+            await eventually(has_trials, seconds=120.0)
+        nodes.cluster.remove_node(nodes.cluster.list_all_nodes()[1], allow_graceful=False)
+        stdout, _ = await asyncio.to_thread(command.communicate, timeout=300)
+    assert command.returncode == 0, stdout
+    assert json.loads(stdout)["run"]
 
 
 async def test_optimize_on_a_cluster_has_the_result_of_one_process(home):
