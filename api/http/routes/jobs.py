@@ -37,6 +37,16 @@ _EXAMPLES: dict[str, Any] = {
             "trials": 50,
         },
     },
+    "scenario": {
+        "summary": "A world of your own, with a probability",
+        "value": {
+            "name": "Stagflation",
+            "scenarios": [
+                {"name": "stagflation", "mu": 0.01, "sigma": 0.24, "cash_rate": 0.05, "probability": 1.0, "years": 5}
+            ],
+            "trials": 50,
+        },
+    },
 }
 Request: TypeAlias = Annotated[OptimizationRequest, Body(openapi_examples=_EXAMPLES)]
 Why: TypeAlias = Annotated[str, Query(max_length=500, description="Stored in the history of the job")]

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from api.http.examples import EXAMPLES, without_example
 from api.http.middleware.stack import CORS_EXPOSED, CORS_HEADERS, METHODS
 from api.http.openapi import UNDESCRIBED_ANSWER, undescribed
+from desk.optimization.request import OptimizationRequest
 from desk.runs.events.table import EVENTS
 from tests.api.http.application import document
 
@@ -86,6 +87,27 @@ def test_every_body_and_answer_has_an_example_that_its_schema_accepts() -> None:
                     errors = [f"{error.json_path}: {error.message}" for error in check.iter_errors(example)]
                     assert errors == [], f"{method} {path} {part}: run make examples"
     assert recorded == {}, "operations that are no more: run make examples"
+
+
+def test_every_named_example_of_a_body_is_one_that_its_schema_accepts() -> None:
+    whole = document()
+    examples = [
+        (label, name, media["schema"], example["value"])
+        for label, operation in operations()
+        for media in operation.get("requestBody", {}).get("content", {}).values()
+        for name, example in media.get("examples", {}).items()
+    ]
+    assert len(examples) > 10
+    for label, name, schema, value in examples:
+        check = Draft202012Validator({**schema, "components": whole["components"]})
+        assert [error.message for error in check.iter_errors(value)] == [], (label, name)
+
+
+@pytest.mark.parametrize("body", ["small", "stocks", "scenario"])
+def test_every_example_of_a_search_is_a_request(body: str) -> None:
+    """Also by the rules across fields, which a schema does not state."""
+    content = document()["paths"]["/api/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    OptimizationRequest.model_validate(content["examples"][body]["value"])
 
 
 def test_an_operation_without_an_example_is_named() -> None:
