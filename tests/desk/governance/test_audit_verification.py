@@ -304,6 +304,7 @@ async def test_changes_of_a_log_in_dynamodb_are_detected(
         written = (await log.page(None, 4)).entries
         assert (await verify(store)).fault is None
         table, _ = clients(aws)
+        audit = f"{name_of(tmp_path)}-audit"
         day, suffix = written[0].chain.split(".")
         kind = f"audit-{day}-{int(suffix[-2:], 16) % 8}"
 
@@ -311,7 +312,7 @@ async def test_changes_of_a_log_in_dynamodb_are_detected(
             return {"pk": {"S": f"_desk#r#{kind}"}, "sk": {"S": written[number - 1].place}}
 
         def item(number: int) -> dict[str, Any]:
-            return table.get_item(TableName=name_of(tmp_path), Key=place(number))["Item"]
+            return table.get_item(TableName=audit, Key=place(number))["Item"]
 
         async def wrong() -> int:
             fault = (await verify(store)).fault
@@ -321,12 +322,12 @@ async def test_changes_of_a_log_in_dynamodb_are_detected(
         second, last = item(2), item(4)
         text = second["text"]["S"]
         for changed in (text.replace("ann", "bob"), text[:-1], text.replace("2026", "2027")):
-            table.put_item(TableName=name_of(tmp_path), Item=second | {"text": {"S": changed}})
+            table.put_item(TableName=audit, Item=second | {"text": {"S": changed}})
             assert await wrong() == 2
-        table.delete_item(TableName=name_of(tmp_path), Key=place(2))
+        table.delete_item(TableName=audit, Key=place(2))
         assert await wrong() == 2
-        table.put_item(TableName=name_of(tmp_path), Item=second)
-        table.delete_item(TableName=name_of(tmp_path), Key=place(4))
+        table.put_item(TableName=audit, Item=second)
+        table.delete_item(TableName=audit, Key=place(4))
         assert await wrong() == 4
-        table.put_item(TableName=name_of(tmp_path), Item=last)
+        table.put_item(TableName=audit, Item=last)
         assert (await verify(store)).fault is None
