@@ -84,8 +84,11 @@ async def burst(home: Path, *, users: int, each: int, workers: int) -> Burst:
             async with _workers(home, workers) as processes:
                 latencies: list[float] = []
                 measuring = asyncio.create_task(_measure(client, names[0], latencies))
-                warm, before = await _until_completed(dependencies, names, WARM * workers), _cpu_seconds(processes)
-                done = await _until_completed(dependencies, names, users * each)
+                warm, before = (
+                    await _until_completed(dependencies, names, WARM * workers, processes),
+                    _cpu_seconds(processes),
+                )
+                done = await _until_completed(dependencies, names, users * each, processes)
                 cpu = _cpu_seconds(processes) - before
                 measuring.cancel()
             seconds = time.monotonic() - begun
@@ -110,9 +113,12 @@ async def _measure(client: httpx.AsyncClient, user: str, latencies: list[float])
             await asyncio.sleep(PAUSE)
 
 
-async def _until_completed(dependencies: Dependencies, users: Sequence[str], wanted: int) -> int:
+async def _until_completed(
+    dependencies: Dependencies, users: Sequence[str], wanted: int, workers: Sequence[psutil.Process]
+) -> int:
     async def look() -> int:
         await asyncio.sleep(LOOK_SECONDS)
+        assert all(worker.status() != psutil.STATUS_ZOMBIE for worker in workers), "a worker has ended"
         runs = [run for user in users for run in await list_runs(dependencies.store, user)]
         assert not [run for run in runs if run.state in ("failed", "cancelled", "waiting")]
         completed = sum(run.state == "completed" for run in runs)
@@ -132,9 +138,7 @@ async def _workers(home: Path, number: int) -> AsyncGenerator[list[psutil.Proces
 
 @asynccontextmanager
 async def _process(command: Sequence[str], environment: dict[str, str]) -> AsyncGenerator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=environment, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdin=asyncio.subprocess.PIPE)
     try:
         yield process
     finally:
