@@ -19,7 +19,7 @@ OF_RESULTS: Final = frozenset("run runs result results search searches optimizat
 
 def evaluate(form: Form) -> dict[str, Any]:
     template, function = form.one("template"), form.one("function")
-    implied = {"bps": "trading_cost", "multiple": "trading_cost", "months": "lookback", "days": "lookback"}
+    implied = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
     share = ONLY_SHARE.get(function) or ONLY_SHARE.get(template)
     implied |= {"percent": share} if share else {}
     quotes = form.match(implied)
@@ -129,7 +129,7 @@ def assess(form: Form) -> dict[str, Any]:
             i for i in form.parse.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF
         ]
         form.parse.use(*factors)  # every beta is to the index
-    quotes = form.match({"percent": "holding", "currency": "money", "large": "money"}, holdings=True)
+    quotes = form.match({"percent": "holding", "currency": "amount", "large": "amount"}, holdings=True)
     form.parse.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
@@ -138,7 +138,7 @@ def assess(form: Form) -> dict[str, Any]:
 
 
 def compare_allocations(form: Form) -> dict[str, Any]:
-    quotes = form.match({"currency": "money", "large": "money"})
+    quotes = form.match({"currency": "amount", "large": "amount"})
     methods, covariance = form.names("method"), form.one("covariance")
     form.parse.take("sense", "against")
     form.names("estimator")
@@ -158,7 +158,7 @@ def analyse(form: Form) -> dict[str, Any]:
 
 
 def simulate(form: Form) -> dict[str, Any]:
-    implied = {"percent": "holding", "currency": "money", "large": "money", "years": "years", "decades": "years"}
+    implied = {"percent": "holding", "currency": "amount", "large": "amount", "years": "years", "decades": "years"}
     quotes = form.match(implied, holdings=True)
     _flows(form, quotes)
     form.parse.take("sense", "monthly")
@@ -196,7 +196,7 @@ def _goal(form: Form, quotes: dict[str, str]) -> None:
     """Read money that is needed, and not held, as the goal."""
     for pair in form.pairs:
         words = [word.text for word in form.parse.reading.words[max(0, pair.amount.first - 3) : pair.amount.first]]
-        if pair.slot == "money" and "goal" not in quotes and NEEDED & {*words}:
+        if pair.slot == "amount" and "goal" not in quotes and NEEDED & {*words}:
             quotes["goal"] = quotes.pop("amount", pair.amount.text)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from agents.planner.language.lexicon import NAMES
 from agents.planner.language.parsing import Item, Parse
-from agents.planner.language.slots import SLOTS, Pair, assign
+from agents.planner.language.slots import Pair, assign, fields_of
 from desk.base.text import spaced
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer
@@ -20,7 +20,7 @@ LOWEST_LEVEL: Final = 90.0
 LIMIT_DAYS: Final = 21.0
 """Horizon of the value at risk and of the shortfall that a search limits."""
 FREE: Final = frozenset(
-    (("amount", "money"), *(("sense", value) for value in ("change", "yearly", "last", "only", "equally")))
+    (("amount", "amount"), *(("sense", value) for value in ("change", "yearly", "last", "only", "equally")))
 )
 """Words that need not be used: they change nothing that the arguments do not say."""
 
@@ -103,8 +103,8 @@ class Form:
         cues += self.parse.all("asset") if holdings else []
         if not holdings and self.field_of("cash_rate"):
             cues += [replace(item, kind="amount", value="cash_rate") for item in self.parse.all("asset", "cash")]
-        kept = {slot: to for slot, to in implied.items() if to in ("holding", "money") or self.field_of(to)}
-        self.pairs, self.other_pairs = assign(self.parse, cues, kept, frozenset({"holding", "money", *many}))
+        kept = {slot: to for slot, to in implied.items() if to in ("holding", "amount") or self.field_of(to)}
+        self.pairs, self.other_pairs = assign(self.parse, cues, kept, frozenset({"holding", "amount", *many}))
         found: dict[str, str] = {}
         for pair in self.pairs:
             if not pair.slot:
@@ -117,11 +117,11 @@ class Form:
         return found
 
     def field_of(self, slot: str) -> str | None:
-        return next((name for name in SLOTS[slot].fields if name in self.fields), None) if slot in SLOTS else None
+        return next((name for name in fields_of(slot) if name in self.fields), None)
 
     @staticmethod
     def takes(slot: str, fields: frozenset[str]) -> bool:
-        return slot in SLOTS and not fields.isdisjoint(SLOTS[slot].fields)
+        return not fields.isdisjoint(fields_of(slot))
 
     def _use_cue(self, pair: Pair, cues: Sequence[Item]) -> None:
         cue = pair.cue
@@ -141,7 +141,7 @@ class Form:
             name = "max_weight" if upper else "min_weight"
         elif pair.slot == "weight" and name != "constant_weight":
             return self.parse.used.discard(pair.amount)
-        elif pair.slot == "trading_cost" and upper and "max_cost" in self.fields:
+        elif pair.slot == "transaction_cost" and upper and "max_cost" in self.fields:
             name = "max_cost"
         elif pair.slot == "volatility" and "target_volatility" in self.fields and (upper or lower):
             self.doubt("a strategy aims at its target volatility, and does not keep below it")
@@ -162,11 +162,7 @@ class Form:
         if after is not None and after.kind == "number" and not self.parse.breaks(relation, after):
             return after == pair.amount
         ends = [pair.amount] if pair.cue is None else [pair.amount, pair.cue]
-        return any(
-            all(i.kind in ("stop", "besides", "frame") for i in self.parse.between(relation, end))
-            and not self.parse.breaks(relation, end)
-            for end in ends
-        )
+        return any(self.parse.near(relation, end, 0, "besides", "frame") for end in ends)
 
     def _check_amount(self, pair: Pair) -> None:
         """Ask about a number that may be a share or percent, and about a change that is no value."""
@@ -189,15 +185,17 @@ class Form:
             self.ask(f"The {spaced(name)} can be limited from above only.")
 
     def _skip_levels(self) -> None:
-        measures = [i for i in self.parse.items if i.text.lower() in MEASURES or i.value in ("var", "shortfall")]
+        measures = [
+            i
+            for i in self.parse.items
+            if i.text.lower() in MEASURES or i.value in ("value_at_risk", "expected_shortfall")
+        ]
         for amount in self.parse.all("number"):
             if self.offer in ("optimize", "estimate") and amount.number and amount.number.unit == "days":
                 level = amount.number.value == LIMIT_DAYS
             else:
                 level = amount.number is not None and amount.number.value in LEVELS.get(amount.number.unit, ())
-            beside = [
-                m for m in measures if len(self.parse.between(amount, m)) <= 2 and not self.parse.breaks(amount, m)
-            ]
+            beside = [m for m in measures if self.parse.near(amount, m, 1)]
             sure = re.search("%|percent|day", amount.text.lower()) or any(m.first == amount.last for m in beside)
             high = amount.number is not None and (amount.number.value or 0.0) >= LOWEST_LEVEL
             if level and sure and beside:
@@ -220,8 +218,10 @@ QUESTIONS: Final = frozenset("what what's why when how does did".split())
 ASKING: Final = QUESTIONS | frozenset("is are was were do should who which has have".split())
 OPENERS: Final = frozenset("and so ok but then well".split())
 DIFFERENCES: Final = frozenset({"by", "another", "extra", "additional", "further"})
-LIMITS: Final = frozenset("drawdown var shortfall turnover yearly_cost leverage most_weight".split())
-FROM_BELOW: Final = frozenset("money money_goal least_weight weight floor trials years".split())
+LIMITS: Final = frozenset(
+    "drawdown value_at_risk expected_shortfall max_turnover max_cost max_leverage max_weight".split()
+)
+FROM_BELOW: Final = frozenset("amount goal min_weight weight floor trials years".split())
 """Amounts that may be the least of something."""
 MEASURES: Final = frozenset({"var", "value at risk", "cvar", "es", "expected shortfall", "shortfall", "confidence"})
 

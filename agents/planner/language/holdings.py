@@ -96,21 +96,16 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
     if shocks:
         form.parse.take("sense", "falls", "rises")
     for move in form.parse.all("sense", "falls", "rises"):
-        amounts = [
-            i for i in form.parse.all("number") if _is_share(i, bare=i.first == move.last) and _near(form, i, move)
-        ]
+        numbers = [i for i in form.parse.all("number") if form.parse.near(i, move, 1)]
+        amounts = [i for i in numbers if _is_share(i, bare=i.first == move.last)]
         assets = sorted(form.parse.all("asset"), key=lambda i: (len(form.parse.between(i, move)), i.first > move.first))
-        market = [
-            i
-            for i in form.parse.items
-            if i.text.lower() in MARKET and i.kind != "asset" and (i == move or _near(form, i, move))
-        ]
-        if amounts and market and not (assets and len(form.parse.between(assets[0], move)) <= 1):
-            shocks.append({"factor": "sp500", "direction": move.value, "move": amounts[0].text})
-            form.parse.use(move, amounts[0])
-        elif amounts and assets and len(form.parse.between(assets[0], move)) <= 4:
-            shocks.append({"factor": assets[0].value, "direction": move.value, "move": amounts[0].text})
-            form.parse.use(move, amounts[0], assets[0])
+        market = [i for i in form.parse.items if i.text.lower() in MARKET and form.parse.near(i, move, 1)]
+        distance = len(form.parse.between(assets[0], move)) if assets else math.inf
+        if amounts and (market or distance <= 4):
+            named = assets[:1] if distance <= (1 if market else 4) else []
+            factor = named[0].value if named else "sp500"
+            shocks.append({"factor": factor, "direction": move.value, "move": amounts[0].text})
+            form.parse.use(move, amounts[0], *named)
     return shocks
 
 
@@ -119,7 +114,3 @@ def _is_share(item: Item, *, bare: bool = False) -> bool:
     if bare and number is not None and number.unit == "plain":
         return abs(number.value or 0.0) < 100.0
     return number is not None and (number.unit in ("percent", "points") or 0.0 < (number.value or 0.0) < 1.0)
-
-
-def _near(form: Form, item: Item, move: Item) -> bool:
-    return form.parse.breaks(item, move) == 0 and len(form.parse.between(item, move)) <= 2

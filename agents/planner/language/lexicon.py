@@ -6,7 +6,7 @@ new row is read without a change here; all other phrases are in `vocabulary.toml
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ TRANSLATIONS: Final = {
 NAMES: Final = ("function", "estimator", "rebalancing", "template", "method", "covariance", "scenario", "engine",
     "worlds", "goal", "asset")  # fmt: skip
 """Kinds of names from fixed lists."""
+OTHER_NAMES: Final = {"elsewhere": "asset"}
 NOUNS: Final = {
     "function": ("function", "rule", "strategy", "weight function", "template", "vol control", "approach", "overlay"),
     "goal": ("goal", "objective"),
@@ -114,38 +115,33 @@ def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY) -> Lexicon:
     """The lexicon with the given weight functions; `ValueError` where two names of a kind claim one phrase."""
     meanings: dict[Stems, set[Meaning]] = {}
     for kind, value, phrase in (*_strategies(family), *_vocabulary(), *_terms()):
-        claims = meanings.setdefault(stems(phrase), set())
-        other = next((m for m in claims if m.kind == kind and kind in NAMES and m.value != value), None)
-        if other is not None:
-            raise ValueError(f"{phrase!r} names both {kind} {other.value} and {kind} {value}")
-        claims.add(Meaning(kind, value))
+        for text in (phrase, *(f"{phrase} {noun}" for noun in NOUNS.get(kind, ()))):
+            claims = meanings.setdefault(stems(text), set())
+            other = next((m for m in claims if m.kind == kind and kind in NAMES and m.value != value), None)
+            if other is not None:
+                raise ValueError(f"{text!r} names both {kind} {other.value} and {kind} {value}")
+            claims.add(Meaning(kind, value))
     return Lexicon({phrase: frozenset(each) for phrase, each in meanings.items()}, family)
 
 
 def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, str]]:
     tables: dict[str, Mapping[Any, Any]] = {
-        "function": {name: row for name, row in family.items() if row.words},
-        "estimator": {name: row for name, row in ESTIMATORS.items() if row.words},
-        "rebalancing": REBALANCING,
-        "method": {name: row for name, row in INNER_PORTFOLIOS.items() if row.words},
-        "amount": {name: row for name, row in PARAMETERS.items() if row.words},
-    }
+        "function": family, "estimator": ESTIMATORS, "rebalancing": REBALANCING, "method": INNER_PORTFOLIOS,
+        "amount": PARAMETERS,
+    }  # fmt: skip
     for kind, rows in tables.items():
         for name, row in rows.items():
-            phrases = [*row.words.split("|"), *([] if kind == "amount" else [name])]
-            for phrase in phrases:
-                yield from ((kind, name, text) for text in (phrase, *(f"{phrase} {n}" for n in NOUNS.get(kind, ()))))
+            names = [*row.words.split("|"), *([name] if kind != "amount" else [])] if row.words else []
+            yield from ((kind, name, phrase) for phrase in names)
 
 
 def _vocabulary() -> Iterator[tuple[str, str, str]]:
     for table, rows in VOCABULARY.items():
-        kind = "asset" if table == "elsewhere" else table
         for values, line in rows.items():
-            for value in values.split():
-                for phrase in filter(str.strip, line.replace("\n", "|").split("|")):
-                    yield from (
-                        (kind, value, text) for text in (phrase, *(f"{phrase} {n}" for n in NOUNS.get(kind, ())))
-                    )
+            phrases = [phrase for phrase in re.split(r"[|\n]", line) if phrase]
+            yield from (
+                (OTHER_NAMES.get(table, table), value, phrase) for value in values.split() for phrase in phrases
+            )
 
 
 def _terms() -> Iterator[tuple[str, str, str]]:
@@ -155,7 +151,12 @@ def _terms() -> Iterator[tuple[str, str, str]]:
 
 def stems(phrase: str | Iterable[str]) -> Stems:
     words = re.findall(r"[a-z]+(?:'[a-z]+)?|\d+", phrase.lower()) if isinstance(phrase, str) else phrase
-    return tuple(stem(ABBREVIATIONS.get(word, word)) for word in words)
+    return without_articles([stem(ABBREVIATIONS.get(word, word)) for word in words])
+
+
+def without_articles(phrase: Sequence[str]) -> Stems:
+    """The stems of a phrase without the articles inside it."""
+    return (*phrase[:1], *(part for part in phrase[1:-1] if part not in ("a", "an", "the")), *phrase[1:][-1:])
 
 
 LEXICON: Final = build_lexicon()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from agents.planner.language.lexicon import Lexicon, Meaning
+from agents.planner.language.lexicon import Lexicon, Meaning, without_articles
 from agents.planner.language.reading import BREAKS, WITHIN, Reading, Span
 from desk.figures.guard.numbers import Number
 
@@ -60,6 +60,11 @@ class Parse:
         low, high = (left.last, right.first) if left.last <= right.first else (right.last, left.first)
         return sum(len(BREAKS.findall(gap)) for gap in self.reading.gaps[low : high + 1])
 
+    def near(self, left: Item, right: Item, most: int = 0, *empty: str) -> bool:
+        """Whether no punctuation and at most `most` items, besides stop words and `empty` kinds, are between two."""
+        between = [item for item in self.between(left, right) if item.kind not in ("stop", *empty)]
+        return len(between) <= most and not self.breaks(left, right)
+
 
 def parse(reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool]) -> Parse:
     """The cheapest division of the message into accepted phrases, stop words and words that are not understood."""
@@ -83,11 +88,11 @@ def _items(
     stop = reading.is_stop(n)
     yield Item("stop" if stop else "unknown", word.text, n, n + 1, word.slip or word.text), STOP if stop else UNUSED
     phrase: list[str] = []
-    for last in range(n + 1, min(n + lexicon.longest, len(reading.words)) + 1):
+    for last in range(n + 1, min(n + lexicon.longest + 1, len(reading.words)) + 1):
         if last > n + 1 and WITHIN.search(reading.gaps[last - 1]):
             return
         phrase.append(reading.words[last - 1].stem)
-        meanings = [m for m in lexicon.meanings.get(tuple(phrase), ()) if accepts(m)]
+        meanings = [m for m in lexicon.meanings.get(without_articles(phrase), ()) if accepts(m)]
         if meanings:
             best = min(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))
             yield Item(*best, n, last, reading.quote(n, last)), COSTS.get(best.kind, 0.1)

@@ -18,7 +18,7 @@ TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown
 def search(form: Form) -> dict[str, Any]:
     request = form.focus.request
     space = request.space if request else SearchSpace()
-    implied = {"percent": "volatility", "bps": "trading_cost", "multiple": "trading_cost"}
+    implied = {"percent": "volatility", "bps": "transaction_cost", "multiple": "transaction_cost"}
     if form.parse.has("amount", "paths"):
         implied["years"] = "years"
     _no_leverage(form)
@@ -26,7 +26,7 @@ def search(form: Form) -> dict[str, Any]:
     quotes = form.match(implied, ("lookback",)) | bounds
     quotes.pop("lookbacks", None)
     if form.offer == "estimate":
-        form.parse.take("amount", "trading_cost")  # what the search costs
+        form.parse.take("amount", "transaction_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
         **_window(form), "safe": _safe_leg(form),
@@ -104,8 +104,7 @@ def _window(form: Form) -> dict[str, str]:
 def _safe_leg(form: Form) -> str | None:
     """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
     for cue in form.parse.take("sense", "safe_leg"):
-        beside = [i for i in form.parse.all("asset") if not form.parse.breaks(i, cue)]
-        beside = [i for i in beside if all(between.kind == "stop" for between in form.parse.between(i, cue))]
+        beside = [i for i in form.parse.all("asset") if form.parse.near(i, cue)]
         if beside:
             asset = max(beside, key=lambda i: i.first)
             form.parse.use(asset)
@@ -153,8 +152,8 @@ def _no_leverage(form: Form) -> None:
     if request is not None and request.mandate.max_weight > 1.0:
         return
     for negation in form.parse.all("sense", "not"):
-        for cue in form.parse.all("amount", "leverage"):
-            if cue.first >= negation.last and all(i.kind == "stop" for i in form.parse.between(negation, cue)):
+        for cue in form.parse.all("amount", "max_leverage"):
+            if cue.first >= negation.last and form.parse.near(negation, cue):
                 form.parse.use(negation, cue)
 
 

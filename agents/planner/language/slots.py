@@ -15,48 +15,24 @@ _MONEY: Final = frozenset({"currency", "plain"})
 _TIME: Final = frozenset({"days", "weeks", "months", "quarters", "years", "decades", "plain"})
 
 
-@dataclass(frozen=True)
-class Slot:
-    """What a cue of an amount may fill: the first of `fields` that the tool has."""
-
-    fields: tuple[str, ...]
-    units: frozenset[str]
-
-
-SLOTS: Final[dict[str, Slot]] = {
-    "volatility": Slot(("target_volatility", "volatility"), _FRACTION),
-    "drawdown": Slot(("max_drawdown", "drawdown_cap"), _FRACTION),
-    "var": Slot(("value_at_risk",), _FRACTION),
-    "shortfall": Slot(("expected_shortfall",), _FRACTION),
-    "turnover": Slot(("max_turnover",), _RATIO),
-    "trading_cost": Slot(("transaction_cost",), frozenset({"bps", "plain", "percent", "multiple"})),
-    "yearly_cost": Slot(("max_cost",), frozenset({"bps", "percent", "plain"})),
-    "leverage": Slot(("max_leverage",), _RATIO),
-    "least_weight": Slot(("min_weight",), _FRACTION),
-    "most_weight": Slot(("max_weight",), _FRACTION | {"multiple"}),
-    "weight": Slot(("constant_weight", "min_weight", "max_weight"), _FRACTION),
-    "risk_aversion": Slot(("risk_aversion",), frozenset({"plain"})),
-    "lookback": Slot(("lookback", "lookbacks"), _TIME),
-    "trials": Slot(("trials",), frozenset({"plain"})),
-    "paths": Slot(("paths",), frozenset({"plain"})),
-    "years": Slot(("years",), frozenset({"years", "decades", "plain", "months"})),
-    "decay": Slot(("decay",), _FRACTION),
-    "seed": Slot(("seed",), frozenset({"plain"})),
-    "band": Slot(("no_trade_band",), _FRACTION),
-    "return": Slot(("expected_return",), _FRACTION),
-    "cash_rate": Slot(("cash_rate",), _FRACTION),
-    "correlation": Slot(("bond_correlation",), _RATIO),
-    "inflation": Slot(("inflation",), _FRACTION),
-    "fee": Slot(("fee",), _FRACTION),
-    "contribution": Slot(("contribution",), _MONEY),
-    "withdrawal": Slot(("withdrawal",), _MONEY | {"percent"}),
-    "money_goal": Slot(("goal",), _MONEY),
-    "money": Slot(("amount",), _MONEY),
-    "loss": Slot(("loss",), _FRACTION),
-    **{name: Slot((name,), _FRACTION if row.unit == "fraction" else _RATIO) for name, row in PARAMETERS.items()},
-}
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "volatility": ("target_volatility", "volatility"), "drawdown": ("max_drawdown", "drawdown_cap"),
+    "weight": ("constant_weight", "min_weight", "max_weight"), "lookback": ("lookback", "lookbacks"),
+}  # fmt: skip
+"""Fields of which a cue fills the first that the tool has; every other cue has the name of its field."""
+UNITS: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(("max_turnover", "max_leverage", "bond_correlation"), _RATIO),
+    **dict.fromkeys(("risk_aversion", "trials", "paths", "seed"), frozenset({"plain"})),
+    **dict.fromkeys(("amount", "goal", "contribution"), _MONEY),
+    **{name: _FRACTION if row.unit == "fraction" else _RATIO for name, row in PARAMETERS.items()},
+    "withdrawal": _MONEY | {"percent"}, "max_weight": _FRACTION | {"multiple"},
+    "transaction_cost": frozenset({"bps", "percent", "plain", "multiple"}),
+    "max_cost": frozenset({"bps", "percent", "plain"}),
+    "lookback": _TIME, "years": frozenset({"years", "decades", "plain", "months"}),
+}  # fmt: skip
+"""Units of each amount that is no fraction."""
 FLOWS: Final = frozenset({"contribution", "withdrawal"})
-MONEY: Final = FLOWS | {"money", "money_goal"}
+MONEY: Final = FLOWS | {"amount", "goal"}
 LEAST_MONEY: Final = 10.0
 """Below this a number without a currency is no money."""
 FAR: Final = 5.0
@@ -67,11 +43,15 @@ LARGE: Final = 1_000.0
 """From this value a number without a unit may be money."""
 
 
+def fields_of(slot: str) -> tuple[str, ...]:
+    return FIELDS.get(slot, (slot,))
+
+
 @dataclass(frozen=True)
 class Pair:
     amount: Item
     slot: str
-    """A slot, `holding`, or empty where nothing takes the amount."""
+    """The name of a cue, `holding`, or empty where nothing takes the amount."""
     cue: Item | None
 
 
@@ -118,12 +98,12 @@ def _implied(amount: Item, implied: Mapping[str, str]) -> list[tuple[float, Pair
 
 def _readable(slot: str, amount: Item) -> bool:
     """Whether a number without a cue could be meant: the tool's own reader takes it."""
-    if slot not in SLOTS or SLOTS[slot].units & {"currency"} or slot in ("years", "lookback", "trials"):
+    if slot in ("holding", *MONEY, "years", "lookback", "trials"):
         return True
     try:
-        amounts.read_amount(SLOTS[slot].fields[0], amount.text)
+        amounts.read_amount(fields_of(slot)[0], amount.text)
     except InvalidInput:
-        return quotes.parse_multiple(amount.text) is not None and "multiple" in SLOTS[slot].units
+        return quotes.parse_multiple(amount.text) is not None and "multiple" in UNITS.get(slot, _FRACTION)
     return True
 
 
@@ -137,7 +117,7 @@ def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> list[tuple[float,
         slot = "holding" if cue.kind == "asset" else cue.value
         if slot in MONEY and unit_of(amount) == "plain" and value < LEAST_MONEY:
             continue
-        fits = unit_of(amount) in (_FRACTION if slot == "holding" else SLOTS[slot].units)
+        fits = unit_of(amount) in UNITS.get(slot, _FRACTION)
         if slot == "holding" and is_money(amount):
             fits = by_money
         if fits and (distance := _distance(parse, amount, cue, cues)) <= FAR:
@@ -175,7 +155,7 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozense
         return 0.0
     cost = 3.0 * (pair.slot not in many and any(other.slot == pair.slot for other in pairs))
     monthly = period_of(parse, pair.amount) is not None
-    if pair.slot in ("money", "money_goal", "holding") and monthly and unit_of(pair.amount) in _MONEY:
+    if pair.slot in ("amount", "goal", "holding") and monthly and unit_of(pair.amount) in _MONEY:
         cost += 4.0
     if pair.slot in FLOWS:
         cost += 0.0 if monthly else 1.0
@@ -193,8 +173,7 @@ def period_of(parse: Parse, amount: Item) -> Item | None:
         for item in parse.items
         if item.kind == "sense"
         and item.value in ("monthly", "yearly")
-        and len([i for i in parse.between(amount, item) if i.kind != "stop"]) <= 2
-        and not parse.breaks(amount, item)
+        and parse.near(amount, item, 2)
         and not any(other != amount and other.last == item.first for other in numbers)
     )
     return min(beside, key=lambda item: (item.first < amount.first, abs(item.first - amount.last)), default=None)

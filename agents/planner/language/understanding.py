@@ -1,8 +1,8 @@
 """Turns a message into tool calls: it acts only if every meaningful word has been used by one reading."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
@@ -31,14 +31,23 @@ class Past(Frozen):
 
 
 class Proposal(Frozen):
-    """A reading that is offered: what would be done, the words that it does not use, and what it would need to know."""
+    """One reading of a message: what would be done, the words that it does not use, and what it would need to know."""
 
     offer: Offer
     call: Call
+    evidence: float = 0.0
     unused: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What it assumes; "yes" confirms it."""
+
+    @property
+    def whole(self) -> bool:
+        return not (self.unused or self.questions or self.doubts)
+
+    @property
+    def rank(self) -> float:
+        return self.evidence - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
 
 
 class Interpretation(Frozen):
@@ -53,30 +62,19 @@ class Interpretation(Frozen):
 
 
 @dataclass(frozen=True)
-class Candidate:
-    ability: Ability
-    arguments: dict[str, Any]
-    evidence: float
-    unused: tuple[str, ...]
-    questions: tuple[str, ...]
-    doubts: tuple[str, ...]
+class Conversation:
+    """What a message is read with."""
+
+    focus: Focus
+    before: Sequence[Past]
+    lexicon: Lexicon
 
     @property
-    def whole(self) -> bool:
-        return not (self.unused or self.questions or self.doubts)
+    def done(self) -> list[tuple[str, dict[str, Any]]]:
+        return [call for past in self.before for call in past.did]
 
-    @property
-    def rank(self) -> float:
-        return self.evidence - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
-
-    @property
-    def call(self) -> Call:
-        return Call(tool=self.ability.tool, arguments=self.arguments)
-
-    @property
-    def proposal(self) -> Proposal:
-        return Proposal(offer=self.ability.offer, call=self.call, unused=self.unused, questions=self.questions,
-                        doubts=self.doubts)  # fmt: skip
+    def read(self, text: str) -> Reading:
+        return read(text, self.focus, self.lexicon)
 
 
 FRAGMENT: Final = 8
@@ -112,31 +110,31 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         offered = understand(earlier.asked, focus, before[:-1], lexicon).proposals
         if place < len(offered) and not offered[place].questions:
             return Interpretation(calls=(offered[place].call,))
-    reading = read(text, focus, lexicon)
+    talk = Conversation(focus, before, lexicon)
+    reading = talk.read(text)
     if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS:
         return Interpretation()
-    talk = _talk(reading, lexicon)
-    if talk:
-        return Interpretation(talk=talk)
-    if UNDO.fullmatch(text.strip()) and (undone := _undo(before)):
+    if small := _small_talk(reading, lexicon):
+        return Interpretation(talk=small)
+    if UNDO.fullmatch(text.strip()) and (undone := _undo(talk.done)):
         return Interpretation(calls=(undone,))
-    candidates = _candidates(reading, focus, before, lexicon)
+    proposals = _proposals(reading, talk)
     foreign = language_note(text) is not None  # words of it are translated, and phrases are not: it is only offered
-    chosen = None if foreign else _decide(candidates)
+    chosen = None if foreign else _decide(proposals)
     if chosen is not None:
         return Interpretation(calls=(chosen.call,))
-    replaced = _replaced(reading, focus, before, lexicon)
+    replaced = _replaced(reading, talk)
     if len(replaced) == 1:
         return Interpretation(calls=(replaced[0].call,))
-    calls = _several(reading, focus, before, lexicon) or _answered(text, earlier, focus, before, lexicon)
-    if calls and not foreign:
+    calls = () if foreign else _several(reading, talk) or _answered(text, earlier, talk)
+    if calls:
         return Interpretation(calls=calls)
     if replaced:
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
-    likely = [c for c in candidates if c.evidence >= LIKELY] or [c for c in candidates if c.evidence > 0.0]
+    likely = [p for p in proposals if p.evidence >= LIKELY] or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not lexicon.knows(word.text) for n, word in enumerate(reading.words))
     beyond = (strange and not likely) or parse(reading, lexicon, _tells_scope).has("beyond")
-    return Interpretation(proposals=tuple(c.proposal for c in _different(likely))[:OFFERED], beyond=beyond)
+    return Interpretation(proposals=tuple(_different(likely)[:OFFERED]), beyond=beyond)
 
 
 def _tells_scope(meaning: Meaning) -> bool:
@@ -159,52 +157,42 @@ def _choice(text: str) -> int | None:
     return next((n for n, pattern in enumerate(CHOICES) if re.fullmatch(pattern, bare)), None)
 
 
-def _answered(
-    text: str, earlier: Past | None, focus: Focus, before: Sequence[Past], lexicon: Lexicon
-) -> tuple[Call, ...]:
+def _answered(text: str, earlier: Past | None, talk: Conversation) -> tuple[Call, ...]:
     """The call of an earlier message together with this one, which answers the question that it led to."""
     if earlier is None or len(earlier.asked) + len(text) > LONGEST_ANSWERED:
         return ()
-    both = read(f"{earlier.asked.rstrip(' .?!')}, {text}", focus, lexicon)
-    chosen = _decide(_candidates(both, focus, before[:-1], lexicon))
+    both = talk.read(f"{earlier.asked.rstrip(' .?!')}, {text}")
+    chosen = _decide(_proposals(both, replace(talk, before=talk.before[:-1])))
     return (chosen.call,) if chosen is not None else ()
 
 
 LONGEST_ANSWERED: Final = 400
 
 
-def _replaced(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon) -> list[Proposal]:
+def _replaced(reading: Reading, talk: Conversation) -> list[Proposal]:
     """The last call with one amount replaced by the only one of the message, for each amount that it may replace."""
-    division = parse(reading, lexicon, lambda meaning: meaning.kind in ("frame", "sense"))
+    division = parse(reading, talk.lexicon, lambda meaning: meaning.kind in ("frame", "sense"))
     numbers = [item for item in division.items if item.kind == "number"]
     others = {item.kind if item.kind != "sense" else item.value for item in division.items} - {"number"}
-    done = _done(before)
-    if len(numbers) != 1 or not others <= {"stop", "frame", "change", "again", "only"} or not done:
+    if len(numbers) != 1 or not others <= {"stop", "frame", "change", "again", "only"} or not talk.done:
         return []
-    tool = done[-1][0]
-    ability = next((each for each in ABILITIES if each.tool == tool and each.offer == focus.last), None)
-    if ability is None or tool not in BUILT_ON:
+    tool, last = talk.done[-1]
+    offer = next((each.offer for each in ABILITIES if each.tool == tool and each.offer == talk.focus.last), None)
+    if offer is None or tool not in BUILT_ON:
         return []
-    whole = whole_of([arguments for name, arguments in done if name == tool])
+    whole = whole_of([arguments for name, arguments in talk.done if name == tool])
     places = [place for place in quotes_of(whole) if fits(place[-1], numbers[0])]
-    changed = [place for place in quotes_of(done[-1][1]) if place in places]
+    changed = [place for place in quotes_of(last) if place in places]
     places = changed if len(changed) == 1 else places
     kept = {name: {"base": "last"} for name in ("wish", "strategy") if name in whole} or whole
-    kept = {**kept, "portfolio": {}} if ability.offer == "assess_risk" else kept
+    kept = {**kept, "portfolio": {}} if offer == "assess_risk" else kept
     calls = [replaced(kept, place, numbers[0].text) for place in places]
-    return [Proposal(offer=ability.offer, call=Call(tool=tool, arguments=arguments)) for arguments in calls]
+    return [Proposal(offer=offer, call=Call(tool=tool, arguments=arguments)) for arguments in calls]
 
 
-def _done(before: Sequence[Past]) -> list[tuple[str, dict[str, Any]]]:
-    return [call for past in before for call in past.did]
-
-
-def _undo(before: Sequence[Past]) -> Call | None:
+def _undo(done: Sequence[tuple[str, dict[str, Any]]]) -> Call | None:
     """The call before the last one of its kind, with everything that it was built on."""
-    done = _done(before)
-    if not done:
-        return None
-    tool = done[-1][0]
+    tool = done[-1][0] if done else ""
     same = [arguments for name, arguments in done if name == tool][:-1]
     if not same or tool not in BUILT_ON:
         return None
@@ -215,7 +203,7 @@ def _undo(before: Sequence[Past]) -> Call | None:
     return Call(tool=tool, arguments=whole)
 
 
-def _talk(reading: Reading, lexicon: Lexicon) -> str | None:
+def _small_talk(reading: Reading, lexicon: Lexicon) -> str | None:
     """The kind of small talk, if the message is nothing else."""
     division = parse(reading, lexicon, lambda meaning: meaning.kind == "talk")
     kinds = [item.value for item in division.items if item.kind == "talk"]
@@ -226,30 +214,31 @@ def _talk(reading: Reading, lexicon: Lexicon) -> str | None:
     return next((kind for kind in ("help", "no", "yes", "thanks") if kind in kinds), kinds[0])
 
 
-def _candidates(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon) -> list[Candidate]:
-    found = [_candidate(ability, reading, focus, before, lexicon) for ability in ABILITIES]
-    return sorted((c for c in found if c is not None), key=lambda c: -c.rank)
+def _proposals(reading: Reading, talk: Conversation) -> list[Proposal]:
+    proposals = [_proposal(ability, reading, talk) for ability in ABILITIES]
+    return sorted((p for p in proposals if p is not None), key=lambda p: -p.rank)
 
 
-def _candidate(
-    ability: Ability, reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon
-) -> Candidate | None:
-    division = parse(reading, lexicon, ability.accepts)
+def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposal | None:
+    division = parse(reading, talk.lexicon, ability.accepts)
     if not any(item.kind in SAYING or item.kind in ability.kinds for item in division.items):
         return None
-    last = _last(ability, focus, before, division)
-    form = Form(division, focus, ability.fields, ability.offer, ability.topic, built_on=last is not None)
+    last = _last(ability, talk, division)
+    form = Form(division, talk.focus, ability.fields, ability.offer, ability.topic, built_on=last is not None)
     arguments = ability.build(form)
     arguments = merged(last, arguments) if last is not None else arguments
-    evidence = _evidence(ability, division, focus)
+    evidence = _evidence(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
-    if "loss" in arguments:
-        evidence += 2.0
     if form.other_pairs:
         form.ask("An amount could mean several things; please name what it is.")
-    unused = tuple(item.text for item in form.leftover()) + _broken_names(ability, division, lexicon)
-    questions, doubts = tuple(dict.fromkeys(form.questions)), tuple(dict.fromkeys(form.doubts))
-    return Candidate(ability, arguments, evidence, unused, questions, doubts)
+    return Proposal(
+        offer=ability.offer,
+        call=Call(tool=ability.tool, arguments=arguments),
+        evidence=evidence,
+        unused=tuple(item.text for item in form.leftover()) + _broken_names(ability, division, talk.lexicon),
+        questions=tuple(dict.fromkeys(form.questions)),
+        doubts=tuple(dict.fromkeys(form.doubts)),
+    )
 
 
 def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:
@@ -267,13 +256,13 @@ def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[
     )
 
 
-def _last(ability: Ability, focus: Focus, before: Sequence[Past], division: Parse) -> dict[str, Any] | None:
+def _last(ability: Ability, talk: Conversation, division: Parse) -> dict[str, Any] | None:
     """The arguments of the last call of the same tool, if the message builds on it."""
-    if ability.tool not in MERGED or focus.last != ability.offer or division.has("split"):
+    if ability.tool not in MERGED or talk.focus.last != ability.offer or division.has("split"):
         return None
     if len({item.value for item in division.items if item.kind == "asset"}) > 1:
         return None
-    return next((args for past in reversed(before) for tool, args in past.did if tool == ability.tool), None)
+    return next((arguments for tool, arguments in reversed(talk.done) if tool == ability.tool), None)
 
 
 def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
@@ -322,9 +311,9 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
     return evidence - 2.0 * (verb in IMPERATIVES and ability.offer not in IMPERATIVES[verb].split())
 
 
-def _decide(candidates: Sequence[Candidate]) -> Candidate | None:
+def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     """The reading to act on: it uses every word, and no other one does nearly as well."""
-    whole = sorted((c for c in candidates if c.whole), key=lambda c: -c.evidence)
+    whole = sorted((p for p in proposals if p.whole), key=lambda p: -p.evidence)
     if not whole or whole[0].evidence < ENOUGH:
         return None
     if len(whole) > 1 and whole[1].evidence > whole[0].evidence - MARGIN and whole[1].call != whole[0].call:
@@ -332,12 +321,8 @@ def _decide(candidates: Sequence[Candidate]) -> Candidate | None:
     return whole[0]
 
 
-def _different(candidates: Iterable[Candidate]) -> list[Candidate]:
-    chosen: list[Candidate] = []
-    for candidate in candidates:
-        if all(candidate.call != other.call for other in chosen):
-            chosen.append(candidate)
-    return chosen
+def _different(proposals: Sequence[Proposal]) -> list[Proposal]:
+    return [p for n, p in enumerate(proposals) if all(p.call != other.call for other in proposals[:n])]
 
 
 # several wishes
@@ -351,26 +336,26 @@ PARTS: Final = re.compile(
 MOST_WISHES: Final = 3
 
 
-def _several(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon) -> tuple[Call, ...]:
+def _several(reading: Reading, talk: Conversation) -> tuple[Call, ...]:
     """The calls of a message with several wishes, if each part is understood by itself."""
     parts = [part for part in PARTS.split(reading.text) if part.strip(" .,;:!?")]
     if not 1 < len(parts) <= MOST_WISHES + 2:
         return ()
     calls: list[Call] = []
     for part in parts:
-        piece = read(part, focus, lexicon)
+        piece = talk.read(part)
         if len(piece.words) < 2:
             return ()
-        if _talk(piece, lexicon) in ("greeting", "thanks") or all(map(piece.is_stop, range(len(piece.words)))):
+        if _small_talk(piece, talk.lexicon) in ("greeting", "thanks") or all(
+            map(piece.is_stop, range(len(piece.words)))
+        ):
             continue
-        chosen = _decide(_candidates(piece, focus, before, lexicon))
-        if chosen is None:
-            return ()
-        call = _of_search(chosen.call, calls)
-        if call is None:
+        chosen = _decide(_proposals(piece, talk))
+        call = _of_search(chosen.call, calls) if chosen else None
+        if chosen is None or call is None:
             return ()
         calls += [call] if call not in calls else []
-        focus = _after(focus, chosen)
+        talk = replace(talk, focus=_after(talk.focus, chosen.offer))
     return tuple(calls) if len(calls) <= MOST_WISHES else ()
 
 
@@ -390,11 +375,8 @@ def _of_search(call: Call, earlier: Sequence[Call]) -> Call | None:
     return None if "safe" in wish else Call(tool=call.tool, arguments={"strategy": filled(strategy)})
 
 
-def _after(focus: Focus, done: Candidate) -> Focus:
+def _after(focus: Focus, offer: Offer) -> Focus:
     """What the next part of the message may refer to."""
-    changes: dict[str, Any] = {"last": done.ability.offer}
-    if done.ability.offer == "evaluate":
-        changes["strategy"] = StrategyWish()
-    if done.ability.offer == "optimize":
-        changes["run"] = "last"
-    return focus.model_copy(update=changes)
+    strategy = StrategyWish() if offer == "evaluate" else focus.strategy
+    run = "last" if offer == "optimize" else focus.run
+    return focus.model_copy(update={"last": offer, "strategy": strategy, "run": run})
