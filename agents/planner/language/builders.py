@@ -27,17 +27,17 @@ def evaluate(form: Form) -> dict[str, Any]:
         _constant_weight(form, quotes)
     template = _template_beside(form, template, function)
     _decay(form, quotes)
-    form.parse.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
+    form.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
     strategy = filled({
         "template": template, "saved": next(iter(form.names("saved")), None),
         "assets": tuple(a for a in form.names("asset") if a != "cash"), "weight_function": function,
         "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes,
     })  # fmt: skip
-    again = form.parse.take("sense", "again")
+    again = form.take("sense", "again")
     focus = form.focus
     known = focus.strategy is not None or focus.rule is not None or focus.run is not None
-    changes = bool(again) or form.parse.has("sense", "change") or focus.last in OF_STRATEGY
-    whole = not {"template", "saved"}.isdisjoint(strategy) or (form.parse.has("trigger") and function is not None)
+    changes = bool(again) or form.has("sense", "change") or focus.last in OF_STRATEGY
+    whole = not {"template", "saved"}.isdisjoint(strategy) or (form.has("trigger") and function is not None)
     if not strategy and not again:
         form.ask("Which strategy? Name a weight function, a template or a saved strategy.")
     elif not known and {"template", "saved", "weight_function"}.isdisjoint(strategy):
@@ -54,7 +54,7 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 
 def _template_beside(form: Form, template: str | None, function: str | None) -> str | None:
     """The template, unless a weight function says the same or the template is only what it is compared with."""
-    compared = {"vs", "versus", "against", "compare", "compared"} & {word.text for word in form.parse.reading.words}
+    compared = {"vs", "versus", "against", "compare", "compared"} & {word.text for word in form.reading.words}
     if template == "sixty_forty" and function is None and compared and form.focus.last in OF_STRATEGY:
         return None
     if template is None or function is None:
@@ -66,26 +66,24 @@ def _template_beside(form: Form, template: str | None, function: str | None) -> 
 
 def _decay(form: Form, quotes: dict[str, str]) -> None:
     """Read the number beside an exponential estimator, as in "EWMA 0.97"."""
-    for smoothed in form.parse.all("estimator", "ewma", "ewma_max"):
+    for smoothed in form.all("estimator", "ewma", "ewma_max"):
         beside = [
             i
-            for i in form.parse.all("number")
-            if 0.5 < ((i.number and i.number.value) or 0.0) < 1.0
-            and i.first >= smoothed.last
-            and not form.parse.breaks(smoothed, i)
+            for i in form.all("number")
+            if 0.5 < i.size < 1.0 and i.first >= smoothed.last and not form.breaks(smoothed, i)
         ]
         if "decay" not in quotes and len(beside) == 1:
             quotes["decay"] = beside[0].text
-            form.parse.use(*beside)
+            form.use(*beside)
 
 
 def _constant_weight(form: Form, quotes: dict[str, str]) -> None:
     """Read the only share as the weight; without one, a word such as "always" is too little."""
-    shares = [i for i in form.parse.all("number") if i.number and i.number.unit in ("percent", "plain")]
+    shares = [i for i in form.all("number") if i.unit in ("percent", "plain")]
     if "constant_weight" not in quotes and len(shares) == 1:
         quotes["constant_weight"] = shares[0].text
-        form.parse.use(*shares)
-    named = [i.text for i in form.parse.items if i.kind in ("template", "function")]
+        form.use(*shares)
+    named = [i.text for i in form.items if i.kind in ("template", "function")]
     if "constant_weight" not in quotes and not any(" " in name for name in named):
         form.ask("Which weight is held all the time?")
 
@@ -93,8 +91,8 @@ def _constant_weight(form: Form, quotes: dict[str, str]) -> None:
 def save_strategy(form: Form) -> dict[str, Any]:
     form.doubt_question("the strategy should be saved")
     names = form.names("name")
-    form.parse.take("function")
-    form.parse.take("template")
+    form.take("function")
+    form.take("template")
     if len(names) != 1:
         form.ask("Under which name? Say, save it as Core.")
     if form.focus.strategy is None and form.focus.run is None and form.focus.rule is None:
@@ -110,7 +108,7 @@ def scenarios(form: Form) -> dict[str, Any]:
 def add_scenario(form: Form) -> dict[str, Any]:
     names, like = form.names("name"), form.one("scenario")
     quotes = form.match({})
-    form.parse.take("sense", "again")
+    form.take("sense", "again")
     engine = form.one("engine")
     if len(names) != 1:
         form.ask("What is the new scenario called? Say, a scenario called Shock.")
@@ -122,15 +120,13 @@ def add_scenario(form: Form) -> dict[str, Any]:
 
 def assess(form: Form) -> dict[str, Any]:
     shocks = shocks_of(form)
-    form.parse.use(*(day for day in form.parse.all("date") if day.text in CRISIS_YEARS))
-    if any(item.text.lower() == "beta" for item in form.parse.items):
-        words = form.parse.reading.words
-        factors = [
-            i for i in form.parse.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF
-        ]
-        form.parse.use(*factors)  # every beta is to the index
+    form.use(*(day for day in form.all("date") if day.text in CRISIS_YEARS))
+    if any(item.text.lower() == "beta" for item in form.items):
+        words = form.reading.words
+        factors = [i for i in form.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF]
+        form.use(*factors)  # every beta is to the index
     quotes = form.match({"percent": "holding", "currency": "amount", "large": "amount"}, holdings=True)
-    form.parse.take("amount", "loss")
+    form.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("Of which portfolio? Name the assets with their shares.")
@@ -140,7 +136,7 @@ def assess(form: Form) -> dict[str, Any]:
 def compare_allocations(form: Form) -> dict[str, Any]:
     quotes = form.match({"currency": "amount", "large": "amount"})
     methods, covariance = form.names("method"), form.one("covariance")
-    form.parse.take("sense", "against")
+    form.take("sense", "against")
     form.names("estimator")
     assets = form.names("asset")
     if not assets and form.focus.portfolio is not None:
@@ -161,7 +157,7 @@ def simulate(form: Form) -> dict[str, Any]:
     implied = {"percent": "holding", "currency": "amount", "large": "amount", "years": "years", "decades": "years"}
     quotes = form.match(implied, holdings=True)
     _flows(form, quotes)
-    form.parse.take("sense", "monthly")
+    form.take("sense", "monthly")
     _goal(form, quotes)
     portfolio = portfolio_of(form, quotes)
     quotes.pop("amount", None)
@@ -174,20 +170,20 @@ def simulate(form: Form) -> dict[str, Any]:
 def _flows(form: Form, quotes: dict[str, str]) -> None:
     """Payments with their periods; money by period that nothing names is taken out."""
     payments = [(pair.slot, pair.amount) for pair in form.pairs if pair.slot in FLOWS]
-    loose = [i for i in form.parse.all("number") if is_money(i) and period_of(form.parse, i) is not None]
+    loose = [i for i in form.all("number") if is_money(i) and period_of(form, i) is not None]
     if not payments and loose:
         form.doubt("the payments are taken out")
-        form.parse.use(loose[0])
+        form.use(loose[0])
         payments = [("withdrawal", loose[0])]
     for slot, amount in payments:
-        period = period_of(form.parse, amount)
+        period = period_of(form, amount)
         quotes[slot] = amount.text
         if period is None and not form.built_on:
             form.ask("Is the payment meant for each month? Please add a month.")
         elif period is not None and period.value == "yearly":
-            form.parse.use(period)
-            after = period.first >= amount.last and not form.parse.between(amount, period)
-            quotes[slot] = form.parse.reading.quote(amount.first, period.last) if after else amount.text
+            form.use(period)
+            after = period.first >= amount.last and not form.between(amount, period)
+            quotes[slot] = form.reading.quote(amount.first, period.last) if after else amount.text
             if not after:
                 form.ask("Is the payment meant for each month or each year? Please put that beside it.")
 
@@ -195,7 +191,7 @@ def _flows(form: Form, quotes: dict[str, str]) -> None:
 def _goal(form: Form, quotes: dict[str, str]) -> None:
     """Read money that is needed, and not held, as the goal."""
     for pair in form.pairs:
-        words = [word.text for word in form.parse.reading.words[max(0, pair.amount.first - 3) : pair.amount.first]]
+        words = [word.text for word in form.reading.words[max(0, pair.amount.first - 3) : pair.amount.first]]
         if pair.slot == "amount" and "goal" not in quotes and NEEDED & {*words}:
             quotes["goal"] = quotes.pop("amount", pair.amount.text)
 
@@ -205,22 +201,22 @@ NEEDED: Final = frozenset("need needs want wants require requires aim aims targe
 
 def tearsheet(form: Form) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
-    if form.parse.take("sense", "alone"):
+    if form.take("sense", "alone"):
         arguments["benchmark"] = "none"
-    against = form.parse.take("sense", "against")
-    later = [i for i in form.parse.all("asset") if against and i.first >= against[-1].last]
+    against = form.take("sense", "against")
+    later = [i for i in form.all("asset") if against and i.first >= against[-1].last]
     if len({i.value for i in later}) > 1:
         form.ask("Which of these assets is the benchmark of the tear sheet?")
     if later:
         arguments["benchmark"] = later[0].value
-        form.parse.use(*later)
+        form.use(*later)
     run = _run(form)
     portfolio = portfolio_of(form, form.match({"percent": "holding"}, holdings=True))
     if portfolio.get("holdings") and run:
         form.ask("Of the result, or of the assets?")
     if portfolio.get("holdings"):
         arguments["portfolio"] = portfolio
-    elif run or form.focus.run or any(i.text.lower() in ("winner", "result", "run") for i in form.parse.items):
+    elif run or form.focus.run or any(i.text.lower() in ("winner", "result", "run") for i in form.items):
         arguments["run"] = run or "last"
     elif form.focus.portfolio is None:
         form.ask("Of which asset or portfolio? Name it, or the result whose winner is meant.")
@@ -229,7 +225,7 @@ def tearsheet(form: Form) -> dict[str, Any]:
 
 def _run(form: Form) -> str | None:
     run = form.one("run")
-    previous = form.parse.take("sense", "previous")
+    previous = form.take("sense", "previous")
     return run or ("previous" if previous else None)
 
 
@@ -244,25 +240,25 @@ def explain(form: Form) -> dict[str, Any]:
         if detail in (None, "all", "default"):
             form.ask("In which scenario? Name one.")
     elif topic == "costs":
-        multiples = [i for i in form.parse.all("number") if i.number and i.number.unit == "multiple"]
-        form.parse.use(*multiples)
+        multiples = [i for i in form.all("number") if i.unit == "multiple"]
+        form.use(*multiples)
         detail = multiples[0].text if multiples else None
-    for amount in form.parse.all("number"):
+    for amount in form.all("number"):
         power = topic == "premium" and amount.text in ("0", "1", "2")
-        beside = [word.text for word in form.parse.reading.words[max(0, amount.first - 1) : amount.last + 1]]
+        beside = [word.text for word in form.reading.words[max(0, amount.first - 1) : amount.last + 1]]
         place = topic == "ranking" and (beside[0] in ("top", "first") or beside[-1] in ("finalists", "candidates"))
         if place or power or _repeats_request(form.focus, amount):
-            form.parse.use(amount)
+            form.use(amount)
     for kind in ("worlds", "template", "split"):
-        form.parse.take(kind)
+        form.take(kind)
     return {"run": _run(form) or "last", "topic": topic, "detail": detail}
 
 
 def _repeats_request(focus: Focus, amount: Item) -> bool:
     """Whether a number only repeats the request: "a breach of the 20% drawdown"."""
-    if focus.request is None or amount.number is None or amount.number.value is None:
+    if focus.request is None or not amount.size:
         return False
-    value = amount.number.value / 100.0 if amount.number.unit == "percent" else amount.number.value
+    value = amount.size / 100.0 if amount.unit == "percent" else amount.size
     limits = [limit.bound for limit in focus.request.limits.defined().values()]
     known = (*limits, focus.request.mandate.target_volatility, float(focus.request.trials))
     return any(abs(value - other) < 1e-9 for other in known)
@@ -270,12 +266,12 @@ def _repeats_request(focus: Focus, amount: Item) -> bool:
 
 def compare_results(form: Form) -> dict[str, Any]:
     runs = form.names("run")
-    named = form.parse.take("sense", "previous", "last")
-    form.parse.take("sense", "against")
-    form.parse.use(*[i for i in form.parse.all("number") if i.number and i.number.value == 2.0])
-    both = {"both", "two", "them"} & {word.text for word in form.parse.reading.words}
+    named = form.take("sense", "previous", "last")
+    form.take("sense", "against")
+    form.use(*[i for i in form.all("number") if i.size == 2.0])
+    both = {"both", "two", "them"} & {word.text for word in form.reading.words}
     searched = bool(both) and form.focus.last in ("optimize", "explain")
-    if not (runs or named or searched or any(i.text.lower() in OF_RESULTS for i in form.parse.items)):
+    if not (runs or named or searched or any(i.text.lower() in OF_RESULTS for i in form.items)):
         form.doubt("the last two results are meant")
     if len(runs) > 2:
         form.ask("Please name only the two results to compare.")
@@ -293,10 +289,10 @@ def open_holdout(form: Form) -> dict[str, Any]:
 
 
 def define_term(form: Form) -> dict[str, Any]:
-    terms = form.parse.take("term")
+    terms = form.take("term")
     if len(terms) != 1:
         form.ask("Which term? Name one.")
-    before = {form.parse.reading.words[item.first - 1].text for item in terms if item.first}
+    before = {form.reading.words[item.first - 1].text for item in terms if item.first}
     known = form.focus.run is not None or form.focus.last is not None
     if known and before & {"the", "its", "my", "our"}:
         form.doubt("the meaning of the term is asked, and not its value in the result")

@@ -27,9 +27,8 @@ FREE: Final = frozenset(
 MEANINGFUL: Final = frozenset({"unknown", "amount", "number", "date", "name", "saved", "run", "split", "sense", *NAMES})
 
 
-@dataclass
-class Form:
-    parse: Parse
+@dataclass(kw_only=True)
+class Form(Parse):
     focus: Focus
     fields: frozenset[str] = frozenset()
     """Fields of the tool's arguments."""
@@ -46,18 +45,18 @@ class Form:
     denied: set[Item] = field(default_factory=set[Item])
 
     def __post_init__(self) -> None:
-        for negation in self.parse.all("sense", "not", "swap"):
-            following = [i for i in self.parse.items if i.first >= negation.last and i.kind != "stop"]
+        for negation in self.all("sense", "not", "swap"):
+            following = [i for i in self.items if i.first >= negation.last and i.kind != "stop"]
             listed: list[Item] = []
             for item in following:
                 if item.kind not in NAMES or (listed and item.kind != listed[0].kind):
                     break
-                if listed and self.parse.breaks(listed[-1], item) and item.first - listed[-1].last > 1:
+                if listed and self.breaks(listed[-1], item) and item.first - listed[-1].last > 1:
                     break
                 listed.append(item)
-            if listed and not (negation.value == "swap" and len(following) == len(self.parse.items)):
+            if listed and not (negation.value == "swap" and len(following) == len(self.items)):
                 self.denied |= {*listed}
-                self.parse.use(negation, *listed)
+                self.use(negation, *listed)
 
     def ask(self, question: str) -> None:
         self.questions.append(question)
@@ -67,17 +66,17 @@ class Form:
 
     def questions_something(self) -> bool:
         """Whether the message asks and proposes no change: "is 10% sensible?", and not "what about 10%?"."""
-        words = [word.text for word in self.parse.reading.words if word.text not in OPENERS]
-        opens = [item for item in self.parse.items if item.kind == "sense" and item.value == "change"]
+        words = [word.text for word in self.reading.words if word.text not in OPENERS]
+        opens = [item for item in self.items if item.kind == "sense" and item.value == "change"]
         return bool(words) and words[0] in ASKING and not any(item.text.lower().startswith(words[0]) for item in opens)
 
     def doubt_question(self, act: str) -> None:
         """Doubt an act where the message asks something about it."""
-        if any(word.text in QUESTIONS for word in self.parse.reading.words):
+        if any(word.text in QUESTIONS for word in self.reading.words):
             self.doubt(act)
 
     def names(self, kind: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(item.value for item in self.parse.take(kind)))
+        return tuple(dict.fromkeys(item.value for item in self.take(kind)))
 
     def one(self, kind: str) -> str | None:
         names = self.names(kind)
@@ -99,17 +98,17 @@ class Form:
     def match(self, implied: Mapping[str, str], many: Sequence[str] = (), *, holdings: bool = False) -> dict[str, str]:
         """The quote of each amount field; amounts without a place remain unused."""
         self._skip_levels()
-        cues = [i for i in self.parse.all("amount") if self.field_of(i.value)]
-        cues += self.parse.all("asset") if holdings else []
+        cues = [i for i in self.all("amount") if self.field_of(i.value)]
+        cues += self.all("asset") if holdings else []
         if not holdings and self.field_of("cash_rate"):
-            cues += [replace(item, kind="amount", value="cash_rate") for item in self.parse.all("asset", "cash")]
+            cues += [replace(item, kind="amount", value="cash_rate") for item in self.all("asset", "cash")]
         kept = {slot: to for slot, to in implied.items() if to in ("holding", "amount") or self.field_of(to)}
-        self.pairs, self.other_pairs = assign(self.parse, cues, kept, frozenset({"holding", "amount", *many}))
+        self.pairs, self.other_pairs = assign(self, cues, kept, frozenset({"holding", "amount", *many}))
         found: dict[str, str] = {}
         for pair in self.pairs:
             if not pair.slot:
                 continue
-            self.parse.use(pair.amount)
+            self.use(pair.amount)
             if pair.cue is not None:
                 self._use_cue(pair, cues)
             if pair.slot != "holding":
@@ -126,31 +125,31 @@ class Form:
     def _use_cue(self, pair: Pair, cues: Sequence[Item]) -> None:
         cue = pair.cue
         assert cue is not None
-        own = [i for i in self.parse.items if (i.first, i.last) == (cue.first, cue.last) and i.kind != "asset"]
-        self.parse.use(*own)
+        own = [i for i in self.items if (i.first, i.last) == (cue.first, cue.last) and i.kind != "asset"]
+        self.use(*own)
         twins = [i for i in cues if i.value == cue.value and i.kind == "amount"]  # "volatility target ... vol"
-        self.parse.use(*(i for i in twins if not self.parse.breaks(cue, i) and abs(i.first - cue.first) <= 8))
+        self.use(*(i for i in twins if not self.breaks(cue, i) and abs(i.first - cue.first) <= 8))
 
     def _relate(self, pair: Pair, found: dict[str, str]) -> None:
         """Put the quote into its field; a relation beside the amount stays a relation."""
-        near = [i for i in self.parse.all("sense", "upper", "lower") if self._touches(i, pair)]
+        near = [i for i in self.all("sense", "upper", "lower") if self._touches(i, pair)]
         upper, lower = (any(i.value == value for i in near) for value in ("upper", "lower"))
         name = self.field_of(pair.slot)
         assert name is not None
         if pair.slot == "weight" and (upper or lower) and "min_weight" in self.fields:
             name = "max_weight" if upper else "min_weight"
         elif pair.slot == "weight" and name != "constant_weight":
-            return self.parse.used.discard(pair.amount)
+            return self.used.discard(pair.amount)
         elif pair.slot == "transaction_cost" and upper and "max_cost" in self.fields:
             name = "max_cost"
         elif pair.slot == "volatility" and "target_volatility" in self.fields and (upper or lower):
             self.doubt("a strategy aims at its target volatility, and does not keep below it")
         self._check_lower(pair, name, lower=lower)
         self._check_amount(pair)
-        self.parse.use(*near)
-        for month in self.parse.all("sense", "monthly", "yearly"):
-            if month.first >= pair.amount.last and len(self.parse.between(pair.amount, month)) <= 1:
-                self.parse.use(month)
+        self.use(*near)
+        for month in self.all("sense", "monthly", "yearly"):
+            if month.first >= pair.amount.last and len(self.between(pair.amount, month)) <= 1:
+                self.use(month)
         if name in found and name != "lookbacks" and found[name] != pair.amount.text:
             self.ask(f"Which {spaced(name)} is meant? Several amounts are given.")
         found[name] = pair.amount.text
@@ -158,48 +157,43 @@ class Form:
 
     def _touches(self, relation: Item, pair: Pair) -> bool:
         """Whether a relation is about the pair: its amount follows, or nothing else stands between them."""
-        after = next((i for i in self.parse.items if i.first >= relation.last and i.kind != "stop"), None)
-        if after is not None and after.kind == "number" and not self.parse.breaks(relation, after):
+        after = next((i for i in self.items if i.first >= relation.last and i.kind != "stop"), None)
+        if after is not None and after.kind == "number" and not self.breaks(relation, after):
             return after == pair.amount
         ends = [pair.amount] if pair.cue is None else [pair.amount, pair.cue]
-        return any(self.parse.near(relation, end, 0, "besides", "frame") for end in ends)
+        return any(self.near(relation, end, 0, "besides", "frame") for end in ends)
 
     def _check_amount(self, pair: Pair) -> None:
         """Ask about a number that may be a share or percent, and about a change that is no value."""
-        number, first = pair.amount.number, pair.amount.first
-        small = number is not None and number.unit == "plain" and 1.0 < (number.value or 0.0) < 3.0
-        if small and pair.slot in ("volatility", "drawdown"):
+        first = pair.amount.first
+        if pair.amount.unit == "plain" and 1.0 < pair.amount.size < 3.0 and pair.slot in ("volatility", "drawdown"):
             self.ask("Is the amount a share or percent?")
-        words = [word.text for word in self.parse.reading.words[first - 1 : pair.amount.last + 1]] if first else []
-        changing = self.parse.has("sense", "change") or self.built_on
+        words = [word.text for word in self.reading.words[first - 1 : pair.amount.last + 1]] if first else []
+        changing = self.has("sense", "change") or self.built_on
         if words and (words[0] in DIFFERENCES or "more" in words[2:]) and changing:
             self.ask("What is the new value? Please name it, and not the difference.")
 
     def _check_lower(self, pair: Pair, name: str, *, lower: bool) -> None:
         """Ask about a lower bound of a limit, unless it is negated as in "never lose more than"."""
         if lower and pair.slot in LIMITS:
-            negations = [i for i in self.parse.all("sense", "not") if not self.parse.breaks(i, pair.amount)]
+            negations = [i for i in self.all("sense", "not") if not self.breaks(i, pair.amount)]
             lower = not negations
-            self.parse.use(*negations)
+            self.use(*negations)
         if lower and pair.slot not in FROM_BELOW:
             self.ask(f"The {spaced(name)} can be limited from above only.")
 
     def _skip_levels(self) -> None:
         measures = [
-            i
-            for i in self.parse.items
-            if i.text.lower() in MEASURES or i.value in ("value_at_risk", "expected_shortfall")
+            i for i in self.items if i.text.lower() in MEASURES or i.value in ("value_at_risk", "expected_shortfall")
         ]
-        for amount in self.parse.all("number"):
-            if self.offer in ("optimize", "estimate") and amount.number and amount.number.unit == "days":
-                level = amount.number.value == LIMIT_DAYS
-            else:
-                level = amount.number is not None and amount.number.value in LEVELS.get(amount.number.unit, ())
-            beside = [m for m in measures if self.parse.near(amount, m, 1)]
+        for amount in self.all("number"):
+            of_search = self.offer in ("optimize", "estimate") and amount.unit == "days"
+            level = amount.size in ((LIMIT_DAYS,) if of_search else LEVELS.get(amount.unit, ()))
+            beside = [m for m in measures if self.near(amount, m, 1)]
             sure = re.search("%|percent|day", amount.text.lower()) or any(m.first == amount.last for m in beside)
-            high = amount.number is not None and (amount.number.value or 0.0) >= LOWEST_LEVEL
+            high = amount.size >= LOWEST_LEVEL
             if level and sure and beside:
-                self.parse.use(amount)
+                self.use(amount)
             elif amount.text.endswith("%") and any(
                 m.first == amount.last or (high and m.last == amount.first) for m in beside
             ):
@@ -209,8 +203,8 @@ class Form:
         """What no argument has used, in the order of the message."""
         return [
             item
-            for item in self.parse.items
-            if item.kind in MEANINGFUL and item not in self.parse.used and (item.kind, item.value) not in FREE
+            for item in self.items
+            if item.kind in MEANINGFUL and item not in self.used and (item.kind, item.value) not in FREE
         ]
 
 

@@ -13,11 +13,11 @@ def portfolio_of(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
     """Assets with their shares; one without a share is the rest, and without any share all are equal."""
     money = quotes.pop("amount", None)
     pairs = [pair for pair in form.pairs if pair.slot == "holding"]
-    assets = form.parse.take("asset")
+    assets = form.take("asset")
     by_money = [p for p in pairs if is_money(p.amount)]
     if by_money:
         return _by_money(form, assets, by_money, money)
-    splits = form.parse.take("split")
+    splits = form.take("split")
     about = form.focus.portfolio
     shares = [share for split in splits for share in re.findall(r"\d+", split.value)]
     if shares and not assets and about is not None and len(about.holdings) == len(shares):
@@ -37,8 +37,8 @@ def _weights(form: Form, assets: list[Item], pairs: list[Pair]) -> dict[Item, st
     """The share beside each asset; "each" repeats one share."""
     weights = {pair.cue: pair.amount.text for pair in pairs if pair.cue}
     loose = [pair for pair in pairs if pair.cue is None]
-    each = form.parse.take("sense", "each")
-    form.parse.take("sense", "equally")
+    each = form.take("sense", "each")
+    form.take("sense", "equally")
     if (loose or len(weights) == 1) and each and assets:
         share = loose[0].amount.text if loose else next(iter(weights.values()))
         return dict.fromkeys(assets, share)
@@ -52,7 +52,7 @@ def _weights(form: Form, assets: list[Item], pairs: list[Pair]) -> dict[Item, st
 
 
 def _ask_about_rest(form: Form, assets: list[Item], weights: dict[Item, str]) -> None:
-    rest = form.parse.take("sense", "rest")
+    rest = form.take("sense", "rest")
     missing = len({asset.value for asset in assets} - {asset.value for asset in weights})
     if weights and missing > 1:
         form.ask("Which share has each asset?")
@@ -73,9 +73,8 @@ def _by_money(form: Form, assets: list[Item], pairs: list[Pair], money: str | No
 
 def _sum(pairs: list[Pair]) -> float:
     """The sum of shares; bare numbers are percent unless they are fractions of one."""
-    numbers = [pair.amount.number for pair in pairs if pair.amount.number]
-    values = [(n.value or 0.0) / (100.0 if n.unit == "percent" or (n.value or 0.0) > 1.0 else 1.0) for n in numbers]
-    return math.fsum(values)
+    amounts = [pair.amount for pair in pairs]
+    return math.fsum(a.size / (100.0 if a.unit == "percent" or a.size > 1.0 else 1.0) for a in amounts)
 
 
 MARKET = ("crash", "market crash", "market", "markets", "equities", "equity market")
@@ -85,32 +84,31 @@ MARKET = ("crash", "market crash", "market", "markets", "equities", "equity mark
 def shocks_of(form: Form) -> list[dict[str, str]]:
     """Moves of factors, as in "if the index falls by 30%" or "a drop of 30% in the index"."""
     shocks = list[dict[str, str]]()
-    for amount in form.parse.all("number"):
+    for amount in form.all("number"):
         signed = re.match("[-+]", amount.text) and _is_share(amount, bare=True)
-        beside = [i for i in form.parse.all("asset") if i.last == amount.first or i.first == amount.last]
+        beside = [i for i in form.all("asset") if i.last == amount.first or i.first == amount.last]
         if signed and beside:
-            factor = min(beside, key=lambda i: form.parse.breaks(i, amount))
+            factor = min(beside, key=lambda i: form.breaks(i, amount))
             direction = "falls" if amount.text.startswith("-") else "rises"
             shocks.append({"factor": factor.value, "direction": direction, "move": amount.text})
-            form.parse.use(amount, factor)
+            form.use(amount, factor)
     if shocks:
-        form.parse.take("sense", "falls", "rises")
-    for move in form.parse.all("sense", "falls", "rises"):
-        numbers = [i for i in form.parse.all("number") if form.parse.near(i, move, 1)]
+        form.take("sense", "falls", "rises")
+    for move in form.all("sense", "falls", "rises"):
+        numbers = [i for i in form.all("number") if form.near(i, move, 1)]
         amounts = [i for i in numbers if _is_share(i, bare=i.first == move.last)]
-        assets = sorted(form.parse.all("asset"), key=lambda i: (len(form.parse.between(i, move)), i.first > move.first))
-        market = [i for i in form.parse.items if i.text.lower() in MARKET and form.parse.near(i, move, 1)]
-        distance = len(form.parse.between(assets[0], move)) if assets else math.inf
+        assets = sorted(form.all("asset"), key=lambda i: (len(form.between(i, move)), i.first > move.first))
+        market = [i for i in form.items if i.text.lower() in MARKET and form.near(i, move, 1)]
+        distance = len(form.between(assets[0], move)) if assets else math.inf
         if amounts and (market or distance <= 4):
             named = assets[:1] if distance <= (1 if market else 4) else []
             factor = named[0].value if named else "sp500"
             shocks.append({"factor": factor, "direction": move.value, "move": amounts[0].text})
-            form.parse.use(move, amounts[0], *named)
+            form.use(move, amounts[0], *named)
     return shocks
 
 
 def _is_share(item: Item, *, bare: bool = False) -> bool:
-    number = item.number
-    if bare and number is not None and number.unit == "plain":
-        return abs(number.value or 0.0) < 100.0
-    return number is not None and (number.unit in ("percent", "points") or 0.0 < (number.value or 0.0) < 1.0)
+    if bare and item.unit == "plain":
+        return abs(item.size) < 100.0
+    return item.unit in ("percent", "points") or 0.0 < item.size < 1.0

@@ -27,6 +27,14 @@ class Item:
     text: str
     number: Number | None = None
 
+    @property
+    def unit(self) -> str:
+        return self.number.unit if self.number else ""
+
+    @property
+    def size(self) -> float:
+        return (self.number and self.number.value) or 0.0
+
 
 @dataclass
 class Parse:
@@ -34,7 +42,6 @@ class Parse:
 
     reading: Reading
     items: tuple[Item, ...]
-    cost: float
     used: set[Item] = field(default_factory=set[Item])
 
     def all(self, kind: str, *values: str) -> list[Item]:
@@ -78,7 +85,7 @@ def parse(reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool]
         for item, price in (*_items(reading, lexicon, accepts, n), *_over(reading, at.get(n, ()), accepts)):
             if cost + price < best[item.last][0] - 1e-9:
                 best[item.last] = (cost + price, (*items, item))
-    return Parse(reading, best[count][1], best[count][0])
+    return Parse(reading, best[count][1])
 
 
 def _items(

@@ -19,14 +19,14 @@ def search(form: Form) -> dict[str, Any]:
     request = form.focus.request
     space = request.space if request else SearchSpace()
     implied = {"percent": "volatility", "bps": "transaction_cost", "multiple": "transaction_cost"}
-    if form.parse.has("amount", "paths"):
+    if form.has("amount", "paths"):
         implied["years"] = "years"
     _no_leverage(form)
     bounds = _weight_bounds(form)
     quotes = form.match(implied, ("lookback",)) | bounds
     quotes.pop("lookbacks", None)
     if form.offer == "estimate":
-        form.parse.take("amount", "transaction_cost")  # what the search costs
+        form.take("amount", "transaction_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
         **_window(form), "safe": _safe_leg(form),
@@ -48,27 +48,27 @@ UNTIL: Final = frozenset("until till to through before".split())
 
 def _weight_bounds(form: Form) -> dict[str, str]:
     """Both bounds of the weight: "weights between 10% and 60%"."""
-    numbers = form.parse.all("number")
-    for cue in form.parse.all("amount", "weight"):
+    numbers = form.all("number")
+    for cue in form.all("amount", "weight"):
         after = [number for number in numbers if number.first >= cue.last]
-        if len(after) < 2 or len(form.parse.between(cue, after[0])) > 1:
+        if len(after) < 2 or len(form.between(cue, after[0])) > 1:
             continue
-        joint = [item.text.lower() for item in form.parse.between(after[0], after[1])]
-        opened = [item.text.lower() for item in form.parse.between(cue, after[0])]
+        joint = [item.text.lower() for item in form.between(after[0], after[1])]
+        opened = [item.text.lower() for item in form.between(cue, after[0])]
         if (opened, joint) in ((["between"], ["and"]), (["from"], ["to"]), ([], ["to"]), ([], [])):
-            form.parse.use(cue, *after[:2], *form.parse.all("sense", "between"))
+            form.use(cue, *after[:2], *form.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
     return _related_bounds(form)
 
 
 def _related_bounds(form: Form) -> dict[str, str]:
     """Both bounds by relations: "min 10%, max 50% per name", "never less than 30% in equities nor more than 90%"."""
-    cues = form.parse.all("amount", "weight")
-    related = [(relation, i) for relation in form.parse.all("sense", "upper", "lower")
-               for i in form.parse.all("number") if relation.last == i.first]  # fmt: skip
+    cues = form.all("amount", "weight")
+    related = [(relation, i) for relation in form.all("sense", "upper", "lower")
+               for i in form.all("number") if relation.last == i.first]  # fmt: skip
     if not cues or len(related) != 2:
         return {}
-    negations = [i for i in form.parse.all("sense", "not") if i.first < related[0][0].first]
+    negations = [i for i in form.all("sense", "not") if i.first < related[0][0].first]
     never_less = [i for relation, i in related if relation.text.lower().endswith("less than")]
     never_more = [i for relation, i in related if relation.text.lower().endswith("more than")]
     if negations and len(never_less) == len(never_more) == 1:
@@ -77,23 +77,23 @@ def _related_bounds(form: Form) -> dict[str, str]:
         low, high = related[0][1], related[1][1]
     else:
         return {}
-    form.parse.use(*negations, *cues, *(item for pair in related for item in pair))
+    form.use(*negations, *cues, *(item for pair in related for item in pair))
     return {"min_weight": low.text, "max_weight": high.text}
 
 
 def _window(form: Form) -> dict[str, str]:
     """The first and the last day of the prices: "since 2005", "from March 2005 to 2015"."""
-    dates = form.parse.all("date")
+    dates = form.all("date")
     if len(dates) > 2:
         form.ask("Which days are the first and the last of the prices?")
         return {}
-    form.parse.use(*dates)
+    form.use(*dates)
     if len(dates) == 2:
-        form.parse.take("sense", "between")
+        form.take("sense", "between")
         return {"first_day": dates[0].text, "last_day": dates[1].text}
     window: dict[str, str] = {}
     for day in dates:
-        before = form.parse.reading.words[day.first - 1].text if day.first else ""
+        before = form.reading.words[day.first - 1].text if day.first else ""
         if before in FROM | UNTIL:
             window["first_day" if before in FROM else "last_day"] = day.text
         else:
@@ -103,18 +103,18 @@ def _window(form: Form) -> dict[str, str]:
 
 def _safe_leg(form: Form) -> str | None:
     """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
-    for cue in form.parse.take("sense", "safe_leg"):
-        beside = [i for i in form.parse.all("asset") if form.parse.near(i, cue)]
+    for cue in form.take("sense", "safe_leg"):
+        beside = [i for i in form.all("asset") if form.near(i, cue)]
         if beside:
             asset = max(beside, key=lambda i: i.first)
-            form.parse.use(asset)
+            form.use(asset)
             return asset.value
         form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
     return None
 
 
 def _assets(form: Form) -> tuple[str, ...]:
-    named = {i.value for i in form.parse.items if i.kind == "asset" and i not in form.denied}
+    named = {i.value for i in form.items if i.kind == "asset" and i not in form.denied}
     left_out = {i.value for i in form.denied} & {*TICKERS}
     assets = tuple(asset for asset in form.choice("asset", TICKERS) if asset != "cash")
     if named == {"stocks"} and left_out:
@@ -124,7 +124,7 @@ def _assets(form: Form) -> tuple[str, ...]:
 
 def _scenarios(form: Form) -> tuple[str, ...]:
     usual = tuple(scenario.name for scenario in BUILT_IN)
-    groups = {i.value for i in form.parse.items if i.kind == "scenario"} & {"all", "default"}
+    groups = {i.value for i in form.items if i.kind == "scenario"} & {"all", "default"}
     scenarios = form.choice("scenario", usual)
     if groups:
         return (*usual, CYCLE.name) if "all" in groups else usual
@@ -151,28 +151,28 @@ def _no_leverage(form: Form) -> None:
     request = form.focus.request
     if request is not None and request.mandate.max_weight > 1.0:
         return
-    for negation in form.parse.all("sense", "not"):
-        for cue in form.parse.all("amount", "max_leverage"):
-            if cue.first >= negation.last and form.parse.near(negation, cue):
-                form.parse.use(negation, cue)
+    for negation in form.all("sense", "not"):
+        for cue in form.all("amount", "max_leverage"):
+            if cue.first >= negation.last and form.near(negation, cue):
+                form.use(negation, cue)
 
 
 def _base(form: Form, wish: dict[str, Any]) -> str:
     """Whether the last search is changed, or a new one is described."""
-    again, fresh = form.parse.take("sense", "again"), form.parse.take("sense", "fresh")
+    again, fresh = form.take("sense", "again"), form.take("sense", "fresh")
     if form.focus.request is None:
         if again:
             form.ask("There is nothing to change yet; nothing was searched before.")
         return "new"
-    asked = form.parse.has("trigger") and form.offer == "optimize"
-    changes = form.parse.has("sense", "change")
+    asked = form.has("trigger") and form.offer == "optimize"
+    changes = form.has("sense", "change")
     last = bool(again) or (changes and not asked) or ("assets" not in wish and (changes or not asked))
     return "last" if last and not fresh else "new"
 
 
 def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
     """What is missing, doubtful or contradictory in a search."""
-    told = form.parse.has("trigger") or form.parse.has("sense", "again")
+    told = form.has("trigger") or form.has("sense", "again")
     bare = [pair for pair in form.pairs if pair.slot == "volatility" and pair.cue is None]
     if bare and len(form.pairs) > 1:
         form.ask("What is the share for? Name it, as in volatility, drawdown or weight.")
@@ -183,7 +183,7 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
     if form.offer == "optimize" and form.questions_something() and not _which(form):
         form.doubt("a search is meant")
     elif form.offer == "optimize" and not told:
-        multiples = [p for p in form.pairs if p.amount.number and p.amount.number.unit == "multiple"]
+        multiples = [p for p in form.pairs if p.amount.unit == "multiple"]
         if multiples and wish.keys() == {"transaction_cost"}:
             form.doubt("the search is repeated at these costs")
         if base == "new" and TELLING.isdisjoint(wish):
@@ -193,7 +193,7 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
 
 def _which(form: Form) -> bool:
     """Whether the question asks for a strategy to be found, as "which rule is best?" and not "should I search?"."""
-    return form.parse.has("trigger") and form.parse.reading.words[0].text not in ("should", "do")
+    return form.has("trigger") and form.reading.words[0].text not in ("should", "do")
 
 
 def _ask_about_contradictions(form: Form, wish: dict[str, Any]) -> None:
@@ -201,9 +201,9 @@ def _ask_about_contradictions(form: Form, wish: dict[str, Any]) -> None:
     units = {"" if quote.isdigit() else "days" if re.search(r"d(ays?)?$", quote) else "other" for quote in lookbacks}
     if "" in units and "other" in units:
         form.ask("In which unit is each lookback?")
-    if len(wish.get("rebalancing", ())) > 1 and form.parse.has("sense", "only") and not form.parse.has("sense", "or"):
+    if len(wish.get("rebalancing", ())) > 1 and form.has("sense", "only") and not form.has("sense", "or"):
         form.doubt("several frequencies of rebalancing are tried")
-    if any(pair.cue is None and pair.amount.number and pair.amount.number.unit == "multiple" for pair in form.pairs):
+    if any(pair.cue is None and pair.amount.unit == "multiple" for pair in form.pairs):
         form.ask("What is multiplied?")
     if {"min_weight", "max_weight"} <= wish.keys() and _share(wish["min_weight"]) > _share(wish["max_weight"]):
         form.ask("The minimum weight is above the maximum weight.")

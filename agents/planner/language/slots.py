@@ -80,19 +80,11 @@ def assign(
 
 def is_money(amount: Item) -> bool:
     """Whether an amount is money: it has a currency, or no unit and a value that no share has."""
-    large = unit_of(amount) == "plain" and amount.number is not None and (amount.number.value or 0.0) >= LARGE
-    return large or unit_of(amount) == "currency"
-
-
-def unit_of(amount: Item) -> str:
-    assert amount.number is not None
-    return amount.number.unit
+    return amount.unit == "currency" or (amount.unit == "plain" and amount.size >= LARGE)
 
 
 def _implied(amount: Item, implied: Mapping[str, str]) -> list[tuple[float, Pair]]:
-    assert amount.number is not None
-    large = amount.number.unit == "plain" and (amount.number.value or 0.0) >= LARGE
-    slot = implied.get("large" if large else amount.number.unit)
+    slot = implied.get("large" if amount.unit == "plain" and amount.size >= LARGE else amount.unit)
     return [(UNCUED, Pair(amount, slot, None))] if slot and _readable(slot, amount) else []
 
 
@@ -112,12 +104,11 @@ def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> list[tuple[float,
     assets = {cue.value for cue in cues if cue.kind == "asset"}
     money = [i for i in parse.items if i.kind == "number" and is_money(i)]
     by_money = 1 < len(assets) <= len(money)
-    value = amount.number.value or 0.0 if amount.number else 0.0
     for cue in cues:
         slot = "holding" if cue.kind == "asset" else cue.value
-        if slot in MONEY and unit_of(amount) == "plain" and value < LEAST_MONEY:
+        if slot in MONEY and amount.unit == "plain" and amount.size < LEAST_MONEY:
             continue
-        fits = unit_of(amount) in UNITS.get(slot, _FRACTION)
+        fits = amount.unit in UNITS.get(slot, _FRACTION)
         if slot == "holding" and is_money(amount):
             fits = by_money
         if fits and (distance := _distance(parse, amount, cue, cues)) <= FAR:
@@ -135,7 +126,7 @@ def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> fl
     )
     for item in parse.between(amount, cue):
         if item.kind == "number":
-            cost += 0.2 if cue.value == "lookback" and {unit_of(item), unit_of(amount)} <= _TIME else 3.0
+            cost += 0.2 if cue.value == "lookback" and {item.unit, amount.unit} <= _TIME else 3.0
         elif item in cues:
             cost += 3.5
         else:
@@ -155,12 +146,11 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozense
         return 0.0
     cost = 3.0 * (pair.slot not in many and any(other.slot == pair.slot for other in pairs))
     monthly = period_of(parse, pair.amount) is not None
-    if pair.slot in ("amount", "goal", "holding") and monthly and unit_of(pair.amount) in _MONEY:
+    if pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY:
         cost += 4.0
     if pair.slot in FLOWS:
         cost += 0.0 if monthly else 1.0
-    value = pair.amount.number.value if pair.amount.number else None
-    if pair.slot in ("volatility", "drawdown") and (value or 0.0) > 80.0:
+    if pair.slot in ("volatility", "drawdown") and pair.amount.size > 80.0:
         cost += 3.0
     return cost
 

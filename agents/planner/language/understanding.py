@@ -224,7 +224,8 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
     if not any(item.kind in SAYING or item.kind in ability.kinds for item in division.items):
         return None
     last = _last(ability, talk, division)
-    form = Form(division, talk.focus, ability.fields, ability.offer, ability.topic, built_on=last is not None)
+    form = Form(division.reading, division.items, focus=talk.focus, fields=ability.fields, offer=ability.offer,
+                topic=ability.topic, built_on=last is not None)  # fmt: skip
     arguments = ability.build(form)
     arguments = merged(last, arguments) if last is not None else arguments
     evidence = _evidence(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
