@@ -8,6 +8,7 @@ from agents.planner.language import builders as build
 from agents.planner.language.form import Form
 from agents.planner.language.lexicon import Meaning
 from agents.planner.language.searches import search
+from agents.planner.language.slots import fields_of
 from desk.conversation.wishes import Offer, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
 from desk.optimization.reading.topics import Topic
 from quant.numeric.frozen import Frozen
@@ -35,7 +36,7 @@ class Ability:
         if kind == "frame":
             return True
         if kind == "amount":
-            return Form.takes(value, self.fields)
+            return not self.fields.isdisjoint(fields_of(value))
         if kind in ("trigger", "besides"):
             return value == self.offer
         if kind == "sense":
@@ -100,7 +101,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     ),
     Ability(offer="compare_results", tool="compare_results", build=build.compare_results, kinds={"run": 1.5},
             senses="previous last against"),
-    Ability(offer="list_results", tool="list_results", build=build.list_results),
+    Ability(offer="list_results", tool="list_results", build=lambda _: {}),
     Ability(offer="open_holdout", tool="open_holdout", build=build.open_holdout,
             kinds={"run": 0.5}, senses="last previous",
             costs=True),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
 from agents.planner.language.holdings import portfolio_of, shocks_of
-from agents.planner.language.parsing import Item
+from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from desk.conversation.focus import Focus
 from quant.performance.crises import HISTORICAL_WINDOWS
@@ -277,10 +277,6 @@ def compare_results(form: Form) -> dict[str, Any]:
         form.ask("Please name only the two results to compare.")
     first, second = runs if len(runs) == 2 else (runs[0] if runs else "previous", "last")
     return {"first": first, "second": second}
-
-
-def list_results(form: Form) -> dict[str, Any]:  # noqa: ARG001  (the same signature as the others)
-    return {}
 
 
 def open_holdout(form: Form) -> dict[str, Any]:

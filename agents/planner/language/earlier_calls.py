@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from agents.planner.language.parsing import Item
+from agents.planner.language.reading import Item
 from desk.figures.guard.numbers import find_numbers
 
 BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strategy", "assess_portfolio",

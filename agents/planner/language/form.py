@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from agents.planner.language.lexicon import NAMES
-from agents.planner.language.parsing import Item, Parse
+from agents.planner.language.parsing import Parse
+from agents.planner.language.reading import Item
 from agents.planner.language.slots import Pair, assign, fields_of
 from desk.base.text import spaced
 from desk.conversation.focus import Focus
@@ -117,10 +118,6 @@ class Form(Parse):
 
     def field_of(self, slot: str) -> str | None:
         return next((name for name in fields_of(slot) if name in self.fields), None)
-
-    @staticmethod
-    def takes(slot: str, fields: frozenset[str]) -> bool:
-        return not fields.isdisjoint(fields_of(slot))
 
     def _use_cue(self, pair: Pair, cues: Sequence[Item]) -> None:
         cue = pair.cue

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from agents.planner.language.form import Form, filled
-from agents.planner.language.parsing import Item
+from agents.planner.language.reading import Item
 from agents.planner.language.slots import Pair, is_money
 
 

@@ -46,24 +46,23 @@ NOUNS: Final = {
 }
 """Nouns that may follow each phrase of a kind."""
 ABBREVIATIONS: Final = dict(
-    re.findall(
-        r"(\S+)=(\S+)",
-        "optimise=optimize opt=optimize optim=optimize rebal=rebalancing rebals=rebalancing trgt=target tgt=target "
-        "est=estimate sim=simulate sims=simulations scen=scenario scens=scenario scenarii=scenario pf=portfolio "
-        "ptf=portfolio port=portfolio lev=leverage strat=strategy strats=strategy fn=function fct=function "
-        "func=function wt=weight wts=weights qtrly=quarterly mthly=monthly wkly=weekly ann=annual max=maximum "
-        "min=minimum maximal=maximum minimal=minimum pls=please plz=please u=you ur=your w=with wd=would cld=could "
-        "shld=should n=and bm=benchmark bmk=benchmark bench=benchmark corr=correlation config=configuration "
-        "params=parameters param=parameter lb=lookback mc=simulate avg=average exp=expected yr=year yrs=years "
-        "mgmt=management flr=floor mult=multiplier ovl=overlay bt=backtest nxt=next tearsht=tearsheet rev=reverse "
-        "mid=midpoint dly=daily div=diversification alloc=allocation allocs=allocation mkt=market px=price "
-        "hist=history vs.=vs dont=don't whats=what's im=i'm wont=won't cant=can't sharpes=sharpe vols=vol "
-        "ports=portfolio rn=now eq=equal wtd=weighted inv=inverse cov=covariance diff=difference perf=performance "
-        "ret=return rets=returns thru=through abt=about gd=good bs=bad lo=low hi=high yday=yesterday eval=evaluate "
-        "wot=what wots=what's tho=though cos=because dev=deviation std=standard mths=months const=constant "
-        "ctrl=control srch=search ",
-    )
+    pair.split("=")
+    for pair in (
+        "opt=optimize optim=optimize rebal=rebalancing rebals=rebalancing tgt=target est=estimate sim=simulate "
+        "sims=simulations scen=scenario scens=scenario pf=portfolio ptf=portfolio port=portfolio lev=leverage "
+        "strat=strategy strats=strategy fn=function fct=function func=function wt=weight wts=weights "
+        "qtrly=quarterly mthly=monthly wkly=weekly ann=annual max=maximum min=minimum maximal=maximum "
+        "minimal=minimum pls=please plz=please u=you ur=your w=with wd=would n=and bm=benchmark bmk=benchmark "
+        "bench=benchmark corr=correlation config=configuration params=parameters param=parameter lb=lookback "
+        "mc=simulate avg=average exp=expected yr=year mgmt=management mult=multiplier ovl=overlay bt=backtest "
+        "tearsht=tearsheet rev=reverse mid=midpoint div=diversification alloc=allocation allocs=allocation "
+        "mkt=market px=price hist=history vs.=vs ports=portfolio rn=now eq=equal wtd=weighted inv=inverse "
+        "cov=covariance diff=difference perf=performance ret=return rets=returns thru=through gd=good bs=bad "
+        "lo=low hi=high yday=yesterday eval=evaluate wot=what wots=what's tho=though cos=because dev=deviation "
+        "std=standard mths=months const=constant ctrl=control"
+    ).split()
 )
+"""Words that the letters of an abbreviation alone do not tell."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,11 @@
 """Divides a message into the phrases that one ability accepts, so that as few words as possible remain."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from agents.planner.language.lexicon import Lexicon, Meaning, without_articles
-from agents.planner.language.reading import BREAKS, WITHIN, Reading, Span
-from desk.figures.guard.numbers import Number
+from agents.planner.language.reading import BREAKS, WITHIN, Item, Reading
 
 COSTS: Final = {
     "name": 0.05, "talk": 0.05, "beyond": 0.05, "amount": 0.11, "sense": 0.12, "term": 0.12, "trigger": 0.13,
@@ -14,26 +13,6 @@ COSTS: Final = {
 }  # fmt: skip
 """Cost of an item; a phrase is cheaper than its parts, and a name than other meanings of the same words."""
 STOP, UNUSED = 0.09, 1.0
-
-
-@dataclass(frozen=True)
-class Item:
-    """Words of the message and what they mean; `stop` means nothing, `unknown` is not accepted."""
-
-    kind: str
-    value: str
-    first: int
-    last: int
-    text: str
-    number: Number | None = None
-
-    @property
-    def unit(self) -> str:
-        return self.number.unit if self.number else ""
-
-    @property
-    def size(self) -> float:
-        return (self.number and self.number.value) or 0.0
 
 
 @dataclass
@@ -77,12 +56,11 @@ def parse(reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool]
     """The cheapest division of the message into accepted phrases, stop words and words that are not understood."""
     count = len(reading.words)
     best: list[tuple[float, tuple[Item, ...]]] = [(0.0, ()), *((float("inf"), ()) for _ in range(count))]
-    at: dict[int, list[Span]] = {}
-    for span in reading.spans:
-        at.setdefault(span.first, []).append(span)
+    spans = [s for s in reading.spans if s.kind in ("number", "date") or accepts(Meaning(s.kind, s.value))]
+    priced = [(s, COSTS["name"] if s.kind in ("name", "saved", "run", "scenario") else 0.1) for s in spans]
     for n in range(count):
         cost, items = best[n]
-        for item, price in (*_items(reading, lexicon, accepts, n), *_over(reading, at.get(n, ()), accepts)):
+        for item, price in (*_items(reading, lexicon, accepts, n), *(row for row in priced if row[0].first == n)):
             if cost + price < best[item.last][0] - 1e-9:
                 best[item.last] = (cost + price, (*items, item))
     return Parse(reading, best[count][1])
@@ -103,11 +81,3 @@ def _items(
         if meanings:
             best = min(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))
             yield Item(*best, n, last, reading.quote(n, last)), COSTS.get(best.kind, 0.1)
-
-
-def _over(reading: Reading, spans: Sequence[Span], accepts: Callable[[Meaning], bool]) -> Iterator[tuple[Item, float]]:
-    for span in spans:
-        text = reading.quote(span.first, span.last) if span.number is None else span.value
-        if span.kind in ("number", "date") or accepts(Meaning(span.kind, span.value)):
-            yield (Item(span.kind, span.value, span.first, span.last, text, span.number),
-                   COSTS["name"] if span.kind in ("name", "saved", "run", "scenario") else 0.1)  # fmt: skip

@@ -67,21 +67,30 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Span:
-    """Something that stands over the words `first` to `last` without the latter: a number, a name, a run, a split."""
+class Item:
+    """Words of a message and what they mean: a phrase, number, name or run; `stop` and `unknown` mean nothing."""
 
     kind: str
     value: str
     first: int
     last: int
+    text: str
     number: Number | None = None
+
+    @property
+    def unit(self) -> str:
+        return self.number.unit if self.number else ""
+
+    @property
+    def size(self) -> float:
+        return (self.number and self.number.value) or 0.0
 
 
 @dataclass(frozen=True)
 class Reading:
     text: str
     words: tuple[Word, ...]
-    spans: tuple[Span, ...]
+    spans: tuple[Item, ...]
     gaps: tuple[str, ...]
     """What stands before each word."""
 
@@ -120,11 +129,12 @@ def _words(folded: str, lexicon: Lexicon) -> Iterator[Word]:
         yield Word(full, stem(full), *match.span(), slip=match[0] if full != match[0] else "")
 
 
-def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequence[Word]) -> Iterator[Span]:
-    def over(kind: str, value: str, start: int, end: int, number: Number | None = None) -> Iterator[Span]:
+def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequence[Word]) -> Iterator[Item]:
+    def over(kind: str, value: str, start: int, end: int, number: Number | None = None) -> Iterator[Item]:
         inside = [n for n, word in enumerate(words) if word.start < end and start < word.end]
         if inside:
-            yield Span(kind, value, inside[0], inside[-1] + 1, number)
+            quote = value if number else text[words[inside[0]].start : words[inside[-1]].end]
+            yield Item(kind, value, inside[0], inside[-1] + 1, quote, number)
 
     named = folded if text.isupper() else text.translate(FOLDED)  # capitals tell a name from what follows it
     for kind, pattern in (*(("name", pattern) for pattern in NAMED), ("saved", SAVED)):

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agents.planner.language.parsing import Item, Parse
+from agents.planner.language.parsing import Parse
+from agents.planner.language.reading import Item
 from desk.base.errors import InvalidInput
 from desk.conversation import amounts, quotes
 from quant.strategies.family import PARAMETERS

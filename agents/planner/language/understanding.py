@@ -10,7 +10,7 @@ from agents.planner.language.builders import OF_STRATEGY
 from agents.planner.language.earlier_calls import BUILT_ON, MERGED, fits, merged, quotes_of, replaced, whole_of
 from agents.planner.language.form import QUESTIONS, Form, filled
 from agents.planner.language.languages import language_note
-from agents.planner.language.lexicon import LEXICON, Lexicon, Meaning
+from agents.planner.language.lexicon import LEXICON, Lexicon
 from agents.planner.language.parsing import Parse, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
@@ -133,14 +133,12 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
     likely = [p for p in proposals if p.evidence >= LIKELY] or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not lexicon.knows(word.text) for n, word in enumerate(reading.words))
-    beyond = (strange and not likely) or parse(reading, lexicon, _tells_scope).has("beyond")
+    beyond = (strange and not likely) or parse(reading, lexicon, lambda m: m.kind in SCOPE).has("beyond")
     return Interpretation(proposals=tuple(_different(likely)[:OFFERED]), beyond=beyond)
 
 
-def _tells_scope(meaning: Meaning) -> bool:
-    return meaning.kind in ("beyond", "topic", "template")  # "buy and hold" is no order to buy
-
-
+SCOPE: Final = ("beyond", "topic", "template")
+"""Kinds of words that tell whether a message is beyond the desk; "buy and hold" is no order to buy."""
 CHOICES: Final = (
     r"(?:yes|yep|yeah|y|sure|ok|okay|do it|go ahead|please do|exactly|1|one|(?:the )?(?:first|top)(?: one)?|that one)",
     r"(?:2|two|(?:the )?second(?: one)?)",
