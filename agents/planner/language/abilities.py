@@ -14,10 +14,12 @@ from desk.optimization.reading.topics import Topic
 from quant.numeric.frozen import Frozen
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Ability:
     offer: Offer
     tool: str
+    subject: str
+    """What the tool does, as a noun."""
     build: Callable[[Form], dict[str, Any]]
     kinds: Mapping[str, float] = field(default_factory=dict[str, float])
     """Kinds of names that its arguments take, with the evidence that one is for it."""
@@ -28,8 +30,6 @@ class Ability:
     senses: str = ""
     topic: Topic | None = None
     """The topic of a question about a result: each is a separate ability."""
-    costs: bool = False
-    """Whether it takes long or is kept."""
 
     def accepts(self, meaning: Meaning) -> bool:
         kind, value = meaning
@@ -67,43 +67,41 @@ _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
 }
 
 ABILITIES: Final[tuple[Ability, ...]] = (
-    Ability(offer="optimize", tool="run_optimization", build=search, kinds=_SEARCH, fields=_SEARCHED,
-            amounts=1.0, senses=_CHANGES, costs=True),
-    Ability(offer="estimate", tool="estimate_optimization", build=search, kinds=_SEARCH, fields=_SEARCHED,
-            amounts=0.6, senses=_CHANGES),
-    Ability(offer="evaluate", tool="evaluate_strategy", build=build.evaluate, fields=_fields(StrategyWish), amounts=0.8,
+    Ability("optimize", "run_optimization", "a search for the best strategy", search, kinds=_SEARCH, fields=_SEARCHED,
+            amounts=1.0, senses=_CHANGES),
+    Ability("estimate", "estimate_optimization", "an estimate of a search, which launches nothing", search,
+            kinds=_SEARCH, fields=_SEARCHED, amounts=0.6, senses=_CHANGES),
+    Ability("evaluate", "evaluate_strategy", "a quick evaluation of a strategy", build.evaluate, amounts=0.8,
             kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0},
-            senses="again change not swap only upper yearly"),
-    Ability(offer="save_strategy", tool="save_strategy", build=build.save_strategy, costs=True,
+            fields=_fields(StrategyWish), senses="again change not swap only upper yearly"),
+    Ability("save_strategy", "save_strategy", "saving the strategy", build.save_strategy,
             kinds={"name": 1.0, "function": 0.0, "template": 0.0}),
-    Ability(offer="scenarios", tool="show_scenarios", build=build.scenarios,
-            kinds={"scenario": 2.2}, senses="only not"),
-    Ability(offer="add_scenario", tool="add_scenario", build=build.add_scenario,
-            fields=_fields(ScenarioWish), costs=True,
-            amounts=0.6, kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4}, senses="again change only yearly"),
-    Ability(offer="assess_risk", tool="assess_portfolio", build=build.assess, kinds={"asset": 0.5, "split": 0.5},
-            fields=frozenset({"amount", "loss"}), senses=f"{_HOLDINGS} falls rises"),
-    Ability(offer="compare_allocations", tool="compare_allocations", build=build.compare_allocations,
-            fields=frozenset({"amount"}), kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0},
+    Ability("scenarios", "show_scenarios", "the simulated scenarios", build.scenarios, kinds={"scenario": 2.2},
+            senses="only not"),
+    Ability("add_scenario", "add_scenario", "a new scenario of your own", build.add_scenario, amounts=0.6,
+            kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4}, fields=_fields(ScenarioWish),
+            senses="again change only yearly"),
+    Ability("assess_risk", "assess_portfolio", "the risk of a portfolio", build.assess,
+            kinds={"asset": 0.5, "split": 0.5}, fields=frozenset({"amount", "loss"}),
+            senses=f"{_HOLDINGS} falls rises"),
+    Ability("compare_allocations", "compare_allocations", "a comparison of allocations", build.compare_allocations,
+            kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0}, fields=frozenset({"amount"}),
             senses="change against again"),
-    Ability(offer="analyse_market", tool="analyse_market", build=build.analyse, kinds={"asset": 1.4}),
-    Ability(offer="simulate", tool="simulate_wealth", build=build.simulate, amounts=1.0,
-            kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3},
-            fields=_fields(SavingsWish, PortfolioWish), senses=f"{_HOLDINGS} monthly yearly"),
-    Ability(offer="tearsheet", tool="show_tearsheet", build=build.tearsheet,
-            kinds={"asset": 0.3, "split": 0.3, "run": 0.3},
-            senses=f"{_HOLDINGS} against alone previous last"),
+    Ability("analyse_market", "analyse_market", "the regime of the market", build.analyse, kinds={"asset": 1.4}),
+    Ability("simulate", "simulate_wealth", "a simulation of wealth", build.simulate, amounts=1.0,
+            kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3}, fields=_fields(SavingsWish, PortfolioWish),
+            senses=f"{_HOLDINGS} monthly yearly"),
+    Ability("tearsheet", "show_tearsheet", "a tear sheet", build.tearsheet,
+            kinds={"asset": 0.3, "split": 0.3, "run": 0.3}, senses=f"{_HOLDINGS} against alone previous last"),
     *(
-        Ability(offer="explain", tool="explain_result", build=build.explain, topic=topic,
-                kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})},
-                senses="previous last")
+        Ability("explain", "explain_result", "a question about a result", build.explain, topic=topic,
+                kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})}, senses="previous last")
         for topic in get_args(Topic)
     ),
-    Ability(offer="compare_results", tool="compare_results", build=build.compare_results, kinds={"run": 1.5},
-            senses="previous last against"),
-    Ability(offer="list_results", tool="list_results", build=lambda _: {}),
-    Ability(offer="open_holdout", tool="open_holdout", build=build.open_holdout,
-            kinds={"run": 0.5}, senses="last previous",
-            costs=True),
-    Ability(offer="define_term", tool="define_term", build=build.define_term, kinds={"term": 1.4}),
+    Ability("compare_results", "compare_results", "a comparison of results", build.compare_results,
+            kinds={"run": 1.5}, senses="previous last against"),
+    Ability("list_results", "list_results", "the list of your results", lambda _: {}),
+    Ability("open_holdout", "open_holdout", "opening the locked holdout", build.open_holdout, kinds={"run": 0.5},
+            senses="last previous"),
+    Ability("define_term", "define_term", "the definition of a term", build.define_term, kinds={"term": 1.4}),
 )  # fmt: skip

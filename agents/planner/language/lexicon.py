@@ -46,8 +46,8 @@ NOUNS: Final = {
 }
 """Nouns that may follow each phrase of a kind."""
 ABBREVIATIONS: Final = dict(
-    pair.split("=")
-    for pair in (
+    re.findall(
+        r"(\S+)=(\S+)",
         "opt=optimize optim=optimize rebal=rebalancing rebals=rebalancing tgt=target est=estimate sim=simulate "
         "sims=simulations scen=scenario scens=scenario pf=portfolio ptf=portfolio port=portfolio lev=leverage "
         "strat=strategy strats=strategy fn=function fct=function func=function wt=weight wts=weights "
@@ -59,8 +59,8 @@ ABBREVIATIONS: Final = dict(
         "mkt=market px=price hist=history vs.=vs ports=portfolio rn=now eq=equal wtd=weighted inv=inverse "
         "cov=covariance diff=difference perf=performance ret=return rets=returns thru=through gd=good bs=bad "
         "lo=low hi=high yday=yesterday eval=evaluate wot=what wots=what's tho=though cos=because dev=deviation "
-        "std=standard mths=months const=constant ctrl=control"
-    ).split()
+        "std=standard mths=months const=constant ctrl=control",
+    )
 )
 """Words that the letters of an abbreviation alone do not tell."""
 

@@ -175,8 +175,8 @@ def _replaced(reading: Reading, talk: Conversation) -> list[Proposal]:
     if len(numbers) != 1 or not others <= {"stop", "frame", "change", "again", "only"} or not talk.done:
         return []
     tool, last = talk.done[-1]
-    offer = next((each.offer for each in ABILITIES if each.tool == tool and each.offer == talk.focus.last), None)
-    if offer is None or tool not in BUILT_ON:
+    offer = talk.focus.last
+    if offer is None or tool not in BUILT_ON or all((each.tool, each.offer) != (tool, offer) for each in ABILITIES):
         return []
     whole = whole_of([arguments for name, arguments in talk.done if name == tool])
     places = [place for place in quotes_of(whole) if fits(place[-1], numbers[0])]

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from rapidfuzz import fuzz
 
+from agents.planner.language.abilities import ABILITIES
 from agents.planner.language.understanding import Call, Proposal
 from desk.base.text import sentence_case, spaced
 from desk.conversation.quotes import split_period
@@ -13,25 +14,7 @@ from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim, Figure
 from desk.figures.guard.claims import check
 
-SUBJECTS: Final = {
-    "run_optimization": "a search for the best strategy",
-    "estimate_optimization": "an estimate of a search, which launches nothing",
-    "evaluate_strategy": "a quick evaluation of a strategy",
-    "save_strategy": "saving the strategy",
-    "show_scenarios": "the simulated scenarios",
-    "add_scenario": "a new scenario of your own",
-    "assess_portfolio": "the risk of a portfolio",
-    "compare_allocations": "a comparison of allocations",
-    "analyse_market": "the regime of the market",
-    "simulate_wealth": "a simulation of wealth",
-    "show_tearsheet": "a tear sheet",
-    "explain_result": "a question about a result",
-    "compare_results": "a comparison of results",
-    "list_results": "the list of your results",
-    "open_holdout": "opening the locked holdout",
-    "define_term": "the definition of a term",
-}
-"""What each tool does, as a noun."""
+SUBJECTS: Final = {ability.tool: ability.subject for ability in ABILITIES}
 LABELS: Final = {
     "sp500": "the index", "stocks": "all bundled stocks", "detail": "about", "like": "made from", "wish": "search",
     "lookbacks": "lookback", "inner": "inner portfolio", "goal": "goal", "run": "result", "amount": "the whole",
