@@ -23,7 +23,7 @@ def search(form: Form) -> dict[str, Any]:
         implied["years"] = "years"
     _no_leverage(form)
     bounds = _weight_bounds(form)
-    quotes = form.match(implied, ("lookback",)) | bounds
+    quotes = form.match(implied, ("lookback", "weight")) | bounds
     quotes.pop("lookbacks", None)
     if form.offer == "estimate":
         form.take("amount", "transaction_cost")  # what the search costs
@@ -58,27 +58,7 @@ def _weight_bounds(form: Form) -> dict[str, str]:
         if (opened, joint) in ((["between"], ["and"]), (["from"], ["to"]), ([], ["to"]), ([], [])):
             form.use(cue, *after[:2], *form.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
-    return _related_bounds(form)
-
-
-def _related_bounds(form: Form) -> dict[str, str]:
-    """Both bounds by relations: "min 10%, max 50% per name", "never less than 30% in equities nor more than 90%"."""
-    cues = form.all("amount", "weight")
-    related = [(relation, i) for relation in form.all("sense", "upper", "lower")
-               for i in form.all("number") if relation.last == i.first]  # fmt: skip
-    if not cues or len(related) != 2:
-        return {}
-    negations = [i for i in form.all("sense", "not") if i.first < related[0][0].first]
-    never_less = [i for relation, i in related if relation.text.lower().endswith("less than")]
-    never_more = [i for relation, i in related if relation.text.lower().endswith("more than")]
-    if negations and len(never_less) == len(never_more) == 1:
-        (low,), (high,) = never_less, never_more
-    elif not negations and [relation.value for relation, _ in related] == ["lower", "upper"]:
-        low, high = related[0][1], related[1][1]
-    else:
-        return {}
-    form.use(*negations, *cues, *(item for pair in related for item in pair))
-    return {"min_weight": low.text, "max_weight": high.text}
+    return {}
 
 
 def _window(form: Form) -> dict[str, str]:

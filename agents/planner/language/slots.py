@@ -33,6 +33,8 @@ UNITS: Final[dict[str, frozenset[str]]] = {
 }  # fmt: skip
 """Units of each amount that is no fraction."""
 FLOWS: Final = frozenset({"contribution", "withdrawal"})
+LISTED: Final = {"lookback": _TIME, "weight": _FRACTION}
+"""Cues beside which several amounts are listed."""
 MONEY: Final = FLOWS | {"amount", "goal"}
 LEAST_MONEY: Final = 10.0
 """Below this a number without a currency is no money."""
@@ -118,27 +120,21 @@ def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> list[tuple[float,
 
 
 def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> float:
+    between = parse.between(amount, cue)
+    listed = [i for i in between if {i.unit, amount.unit} <= LISTED.get(cue.value, frozenset())]
+    after = parse.reading.gaps[cue.last] if cue.last < len(parse.reading.gaps) else ""
     cost = 0.0 if cue.last <= amount.first else 0.25
-    listed = cue.value == "lookback" and any(i.kind == "number" for i in parse.between(amount, cue))
-    cost += (
-        1.6
-        * parse.breaks(amount, cue)
-        * (0.1 if listed else 0.3 if "=" in _gap(parse, cue) or ":" in _gap(parse, cue) else 1.0)
-    )
-    for item in parse.between(amount, cue):
+    cost += 1.6 * parse.breaks(amount, cue) * (0.1 if listed else 0.3 if "=" in after or ":" in after else 1.0)
+    for item in between:
         if item.kind == "number":
-            cost += 0.2 if cue.value == "lookback" and {item.unit, amount.unit} <= _TIME else 3.0
+            cost += 0.2 if item in listed else 3.0
         elif item in cues:
             cost += 3.5
         else:
             cost += {"stop": 0.3, "frame": 0.4, "sense": 0.5}.get(item.kind, 1.0)
-        if item.text.lower() in ("and", "but", "plus", "then"):
+        if item.text.lower() in ("and", "but", "plus", "then") and not listed:
             cost += 1.2
     return cost
-
-
-def _gap(parse: Parse, cue: Item) -> str:
-    return parse.reading.gaps[cue.last] if cue.last < len(parse.reading.gaps) else ""
 
 
 def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozenset[str]) -> float:
