@@ -146,7 +146,7 @@ def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequen
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
         masked = masked[:start] + "q" * (end - start) + masked[end:]
-    for number in _separate(find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked))):
+    for number in find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked)):
         if number.unit not in ("ordinal", "code", "unread", "time") and not _only_counts(number, folded[number.end :]):
             start = number.end - len(number.text.lstrip("=≈~ "))
             known = _as_count(number, folded[:start], folded[number.end :])
@@ -197,19 +197,3 @@ def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:
     for match in TIMES.finditer(folded):
         unit = "years" if "year" in match[0] or "decade" in match[0] else "months"
         yield "number", match[0], *match.span(), Number(match[0], 0, 0, None, unit)
-
-
-def _separate(numbers: Sequence[Number]) -> Iterator[Number]:
-    """The numbers, and those of two that stand side by side, as in "EUR 1m 15y"."""
-    for number in numbers:
-        joined = number.value is None and number.unit != "date"
-        cuts = [match.start() for match in re.finditer(" ", number.text)][::-1] if joined else []
-        for cut in cuts:
-            halves = [*find_numbers(number.text[:cut]), *find_numbers(number.text[cut + 1 :])]
-            if len(halves) == 2 and all(half.value is not None for half in halves):
-                yield replace(halves[0], start=number.start + halves[0].start, end=number.start + halves[0].end)
-                first = number.start + cut + 1
-                yield replace(halves[1], start=first + halves[1].start, end=first + halves[1].end)
-                break
-        else:
-            yield number
