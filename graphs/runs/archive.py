@@ -11,6 +11,7 @@ from desk.governance.approvals import load_approval
 from desk.optimization.holdout import load_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
+from desk.optimization.repositories.trial_repository import archive_series, restore_series
 from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.earlier_trials import entries_of_run
 from desk.runs.repository import ArchiveReference, Hold, Run, change_run, load_run_record
@@ -83,6 +84,7 @@ async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
             raise NotArchived(f"run: {run_id!r} is not archived; expected an archived run")
         archived_contents = await _read_archive(store, run, run.archived)
         await _restore_contents(store, run, archived_contents)
+        await restore_series(store, owner, archived_contents.series, run.archived.blob)
         if not (await load_contents(store, owner, run_id)).holds(archived_contents):
             raise DamagedArchive(run_id, "contradicts records that exist already")
         blob = run.archived.blob
@@ -141,6 +143,7 @@ async def _empty(dependencies: Dependencies, run: Run, archived: ArchiveReferenc
         if contents.holds(archived_contents):  # otherwise some records are deleted already, and only the file has them
             await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": None}), archived=True)
         raise NotArchivable(run.id, "something was added to it meanwhile")
+    await archive_series(store, owner, archived_contents.series, archived.blob)
     for record in contents.records:
         await store.records.delete(record.key, expected=record.version)
     await store.events.delete(owner, run.id)

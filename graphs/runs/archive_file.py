@@ -7,7 +7,7 @@ events as lines of JSON, its results as stored, and an index of all parts with t
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from desk.governance.spending import KIND as USAGE
 from desk.optimization.holdout import KIND as HOLDOUT
 from desk.optimization.repositories.result_repository import Stage, result_key
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
+from desk.optimization.repositories.trial_repository import SERIES, series_files
 from desk.runs.decisions import KIND as DECISION
 from desk.runs.model_answers import KIND as ANSWER
 from desk.runs.repository import Run
@@ -33,8 +34,9 @@ FORMAT = 1
 KINDS = (TRIAL, DECISION, APPROVAL, ANSWER, USAGE, REPRODUCTION)
 """Records whose id begins with that of the run.
 
-Content-addressed records (series of trials, ledgers) are not included, since other runs may share them; nor is the
-mark of a run whose prices were revised, which a new version of a data set may set at any time.
+Ledgers are not included, since other runs may share them; nor is the mark of a run whose prices were revised, which a
+new version of a data set may set at any time. The files of the series are, with every series that they hold: each stays
+readable by its address.
 """
 STAGES: tuple[Stage, ...] = get_args(Stage)
 CONTENTS, RUN, RECORDS, EVENTS = "contents.json", "run.json", "records.jsonl", "events.jsonl"
@@ -74,6 +76,8 @@ class RunContents:
     events: tuple[Event, ...]
     results: dict[str, bytes]
     """Results by stage."""
+    series: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    """Files of the series of its trials, by name; one that another archive holds is not among them."""
 
     def holds(self, others: "RunContents") -> bool:
         """Whether this contains all of the others unchanged; of the events, the others may be a prefix."""
@@ -101,7 +105,8 @@ async def load_contents(store: Store, owner: str, run_id: str) -> RunContents:
             results[stage] = await store.blobs.get(result_key(owner, run_id, stage))
         except Missing:
             continue
-    return RunContents(tuple(records), tuple(events), results)
+    addresses = [record.document["series"] for record in records if record.key.kind == TRIAL]
+    return RunContents(tuple(records), tuple(events), results, await series_files(store, owner, addresses))
 
 
 def pack(run: Run, run_contents: RunContents) -> bytes:
@@ -112,6 +117,7 @@ def pack(run: Run, run_contents: RunContents) -> bytes:
         RECORDS: _lines(RECORDS, records),
         EVENTS: _lines(EVENTS, events),
         **{_result_name(stage): content for stage, content in run_contents.results.items()},
+        **{f"{SERIES}/{name}": content for name, content in run_contents.series.items()},
     }
     entries = {RECORDS: len(records), EVENTS: len(events)}
     contents = ArchiveIndex(
@@ -149,6 +155,7 @@ def unpack(run: Run, file: bytes, digest: str) -> RunContents:
         ),
         events=tuple(Event(each["number"], each["id"], each["payload"]) for each in _parse_lines(parts[EVENTS])),
         results={stage: parts[_result_name(stage)] for stage in STAGES if _result_name(stage) in parts},
+        series={name.partition("/")[2]: part for name, part in parts.items() if name.startswith(f"{SERIES}/")},
     )
 
 

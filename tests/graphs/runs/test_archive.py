@@ -1,17 +1,18 @@
 """Archiving and restoring runs, expiry, and interrupted cleanups."""
 
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from langchain_core.runnables import RunnableConfig
 
 from desk.compute.shards.repository import record_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
-from desk.optimization.repositories.trial_repository import load_trials
+from desk.optimization.repositories.trial_repository import load_all_series, load_trials
 from desk.runs.cached_answers import load_or_compute
 from desk.runs.repository import Run, RunArchived, list_runs, load_events, load_final_result, load_run, load_run_record
 from desk.wealth.repository import Expiry
@@ -24,6 +25,7 @@ from graphs.runs.cleanup import CleanupReport, clean_up, clean_up_daily
 from graphs.runs.creation import create_run, new_run
 from graphs.runs.holdout import open_holdout
 from graphs.streaming.followers import log_state
+from quant.strategies.trial import Trial
 from store.keys import SYSTEM
 from store.records import Key
 from store.store import Store
@@ -96,6 +98,9 @@ async def test_an_archived_run_is_restored_byte_for_byte(home, small):
         before = await content_of(dependencies.store, run)
         result = await load_final_result(dependencies.store, OWNER, run)
         trials = await load_trials(dependencies.store, OWNER, run)
+        series = await series_of(dependencies, trials)
+        files = shared_series(home)
+        assert files > 0
         later = await new_run(dependencies, OWNER, small(seed=4))
         assert result is not None
 
@@ -114,6 +119,8 @@ async def test_an_archived_run_is_restored_byte_for_byte(home, small):
         assert listed.archived is not None
         assert listed.archived.bytes == report.bytes
         assert (await new_run(dependencies, OWNER, small(seed=4))).ledger == later.ledger  # its trials still count
+        assert shared_series(home) == 0
+        assert await series_of(dependencies, trials) == series
 
         restored = await restore(dependencies, OWNER, run)
         assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
@@ -124,6 +131,8 @@ async def test_an_archived_run_is_restored_byte_for_byte(home, small):
         assert again is not None
         assert again.digest() == result.digest() == restored.result_digest
         assert not await dependencies.store.blobs.exists(listed.archived.blob)
+        assert shared_series(home) == files
+        assert await series_of(dependencies, trials) == series
         with pytest.raises(NotArchived):
             await restore(dependencies, OWNER, run)
 
@@ -131,6 +140,42 @@ async def test_an_archived_run_is_restored_byte_for_byte(home, small):
         assert runs(await clean_up(dependencies, clock())) == ([], [])  # it was restored
         clock.time += DAY
         assert runs(await clean_up(dependencies, clock())) == ([run], [])
+
+
+async def series_of(dependencies: Dependencies, trials: Sequence[Trial]) -> dict[str, bytes]:
+    addresses = [trial.series for trial in trials]
+    loaded = await load_all_series(dependencies.store, OWNER, addresses, rows=2)
+    return {address: array.tobytes() for address, array in loaded.items()}
+
+
+def shared_series(home: Path) -> int:
+    """Files that hold the series of several trials."""
+    return sum(path.is_file() and "shared" in str(path.parent) for path in (home / "blobs").rglob("*"))
+
+
+async def test_series_stay_readable_while_their_run_is_archived_and_restored(home, small):
+    async with timed(home) as (dependencies, clock):
+        run = await create_run(dependencies, OWNER, small())
+        async for _ in execute(dependencies, OWNER, run):
+            pass
+        trials = await load_trials(dependencies.store, OWNER, run)
+        series = await series_of(dependencies, trials)
+        writes = 0
+        for writes in range(3, 64, 15):
+            cut = await is_cut_off(archive(deadly(dependencies, writes), OWNER, run))
+            assert await series_of(dependencies, trials) == series
+            clock.time += timedelta(minutes=2)  # past the lease of the crashed process
+            await archive(dependencies, OWNER, run)
+            assert (await series_of(dependencies, trials), shared_series(home)) == (series, 0)
+            cut = await is_cut_off(restore(deadly(dependencies, writes), OWNER, run)) or cut
+            assert await series_of(dependencies, trials) == series
+            clock.time += timedelta(minutes=2)
+            if (await list_runs(dependencies.store, OWNER))[0].archived is not None:
+                await restore(dependencies, OWNER, run)
+            assert await series_of(dependencies, trials) == series
+            if not cut:
+                break
+        assert writes < 63
 
 
 async def test_an_interruption_at_any_write_loses_nothing(home, small):
