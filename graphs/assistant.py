@@ -110,7 +110,7 @@ async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, An
     await node_log.emit(NodeFinished)
     if answer.answer is not None:
         return {"reply": answer.answer, "author": answer.decision.author, "missing": [], "described": []}
-    described = await describe_results(context)
+    described = await describe_results(context, turn.asked)
     missing = [*reasons([answer.decision], INTERRUPTIONS), *([ASSISTANT.absence_sentence] if described else [])]
     return {"reply": None, "author": AUTHOR, "missing": missing, "described": described}
 
@@ -129,14 +129,14 @@ async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]
     return {}
 
 
-async def describe_results(context: ChatContext) -> list[Claim]:
+async def describe_results(context: ChatContext, message: str) -> list[Claim]:
     """What the tools of the turn returned, as far as each sentence passes the check of claims."""
     from agents.planner.sentences import describe_stored_result  # lazy: reading a conversation needs no sentences
 
     events = await load_events(context.store, context.owner, context.run)
     calls = [(event.tool, event.arguments) for event in events if isinstance(event, ToolCalled)]
     results = context.evidence.results(calls)
-    claims = dict.fromkeys(claim for tool, result in results for claim in describe_stored_result(tool, result))
+    claims = dict.fromkeys(claim for tool, result in results for claim in describe_stored_result(tool, result, message))
     figures, names = context.evidence.figures, context.permitted_names
     return [claim for claim in claims if not violations([claim], figures, names)]
 

@@ -25,10 +25,11 @@ from desk.portfolios.market_regime_schemas import MarketAnalysis
 from desk.portfolios.market_regimes import analyse_market as compute_analysis
 from desk.portfolios.optimizers.requests import Covariance
 from desk.portfolios.risk import assess
-from desk.portfolios.risk_schemas import PortfolioRisk
+from desk.portfolios.risk_schemas import PortfolioRisk, TailRequest
 from desk.portfolios.schemas import Method
 from desk.scenarios.repository import find_scenario, load_catalog
 from desk.wealth.projection import SavingsPlan, WealthOutlook, simulate
+from quant.numeric.units import DAYS
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -37,6 +38,8 @@ async def assess_portfolio(
     runtime: ToolRuntime[ChatContext, Any],
     loss: Quote | None = None,
     shocks: tuple[Shock, ...] = (),
+    level: Quote | None = None,
+    horizon: Quote | None = None,
 ) -> tuple[str, PortfolioRisk | Refusal]:
     """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, crises and stress.
 
@@ -44,6 +47,8 @@ async def assess_portfolio(
         portfolio: Holdings, or none for those of the conversation.
         loss: For the reverse stress, which finds the most likely way to lose so much within 21 sessions.
         shocks: Moves of the index or of stocks at once, and what they cost.
+        level: Confidence of the value at risk and shortfall that are told, such as 95% or 99%.
+        horizon: Their time, such as a month or 10 days.
     """
     context = runtime.context
 
@@ -51,9 +56,16 @@ async def assess_portfolio(
         wish = with_focus_holdings(portfolio, context.current_focus)
         shares, money = parse_holdings(wish)
         stress = parse_stress(loss, shocks)
-        return await assess(context.prices, shares, money, stress), _about(wish, "assess_risk")
+        tail = _tail(level, horizon)
+        return await assess(context.prices, shares, money, stress, tail), _about(wish, "assess_risk")
 
-    arguments: dict[str, Any] = {"portfolio": portfolio, "loss": loss, "shocks": [s.model_dump() for s in shocks]}
+    arguments: dict[str, Any] = {
+        "portfolio": portfolio,
+        "loss": loss,
+        "shocks": [s.model_dump() for s in shocks],
+        "level": level,
+        "horizon": horizon,
+    }
     result = await compute_once(context, "assess_portfolio", arguments, PortfolioRisk, compute)
     return result.model_dump_json(), result
 
@@ -153,6 +165,15 @@ def _monthly(name: str, quote: str, plan: dict[str, Any]) -> dict[str, Any]:
         return {name: share * plan.get("amount", START) / (months or 12)}
     flow = _amount(name, bare, plan.get("currency"))
     return flow | {name: flow[name] / (months or 1)}
+
+
+def _tail(level: str | None, horizon: str | None) -> TailRequest:
+    values: dict[str, Any] = {}
+    if level is not None:
+        values["level"] = amounts.read_amount("level", level)
+    if horizon is not None:
+        values["sessions"] = quotes.parse_sessions("horizon", horizon, 1, DAYS)
+    return validate(TailRequest, values)
 
 
 START = SavingsPlan.model_fields["amount"].default

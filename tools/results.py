@@ -1,27 +1,42 @@
 """Assistant tools on stored results: explain, compare, list, open the holdout."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from langchain.tools import ToolRuntime, tool
 
 from desk.base.errors import InvalidInput
-from desk.conversation.answers import OpenedHoldout, Refusal, ResultComparison, ResultExplanation, RunList, RunSummary
+from desk.base.text import plural
+from desk.conversation.answers import (
+    Kept,
+    KeptList,
+    OpenedHoldout,
+    Refusal,
+    ResultComparison,
+    ResultExplanation,
+    RunList,
+    RunSummary,
+)
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.listings import list_kept
 from desk.conversation.wishes import Name
 from desk.figures.figures import Figure
+from desk.figures.sheet import sentence_figure
 from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.reading.comparison import compare
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topics import Topic
+from desk.optimization.reading.years_in_words import describe_years
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.result import OptimizationResult
 from quant.strategies.family import WeightFunction
 
 WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it"
 
+MOST_LISTED = 10
+"""Runs that a list shows."""
 _OF_TOPIC: dict[Topic, str] = {
     "summary": r"verdict_|winner_|benefit_|trials|ledger_trials|single_step_p|loss$|worst_scenario|validate_adv|"
     r"driver_1|benchmark_weight|indistinguishable|binding_limit|feasible_with|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
@@ -46,7 +61,8 @@ _OF_TOPIC: dict[Topic, str] = {
     r"currency$|first_day|train_end|validate_end|last_day|target_volatility",
     "next_trade": r"as_of|today_|next_trade|safe_|step_\d+_",
     "assets": r"asset_\d+_",
-    "what_would_change": r"premium_|parameter_error_|costs_|probabilities_",
+    "what_would_change": r"premium_|parameter_error_|costs_|probabilities_|verdict_|winner_p|single_step_p|loss$",
+    "report": r"trials$",
     "computed": r"trials|screened|paths|evaluations|plans|scenario_count|path_years",
 }
 """Pattern for the start of the ids of a topic's figures."""
@@ -64,7 +80,7 @@ async def explain_result(
     Args:
         topic: What is asked.
         run: `last`, `previous`, or the beginning of a run's id.
-        detail: The weight function of an alternative, or the name of a scenario.
+        detail: The weight function of an alternative, the name of a scenario, or a year or crisis: 2008, Lehman.
     """
     context = runtime.context
 
@@ -80,6 +96,11 @@ async def explain_result(
             _check_scenario(result, detail)
         findings = build_findings(result)
         topic_figures = _of_topic(findings.figures, topic, detail)
+        if topic == "report":
+            text = f"The report is on the page of run {run_id[:12]}, and python -m api show {run_id[:12]} writes it."
+            topic_figures += (sentence_figure("report_sentence", text, "explain_result.report"),)
+        if topic == "years":
+            topic_figures += describe_years(result, detail)
         if topic == "next_trade":
             extra["withheld"] = _of_topic(result.figures, topic, None)
         explained = ResultExplanation(
@@ -134,10 +155,28 @@ async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Run
     context = runtime.context
 
     async def compute() -> tuple[RunList, dict[str, Any]]:
-        runs = await context.runs.latest(10)
-        return RunList(runs=runs, figures=tuple(_listed(runs))), {"last": "list_results"}
+        runs = await context.runs.latest(MOST_LISTED)
+        return RunList(runs=runs, figures=(*_listed(runs), *_in_words(runs))), {"last": "list_results"}
 
     result = await compute_once(context, "list_results", {}, RunList, compute)
+    return result.model_dump_json(), result
+
+
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def list_saved(what: Kept, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, KeptList | Refusal]:
+    """The person's saved strategies, stored portfolios or imported data sets, or the assets with bundled prices.
+
+    For results use `list_results`, and for scenarios `show_scenarios`.
+
+    Args:
+        what: What is listed.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[KeptList, dict[str, Any]]:
+        return await list_kept(context.store, context.owner, context.prices, what), {"last": "list_results"}
+
+    result = await compute_once(context, "list_saved", {"what": what}, KeptList, compute)
     return result.model_dump_json(), result
 
 
@@ -196,6 +235,15 @@ def _shown_to_model(result: ResultExplanation | OpenedHoldout | Refusal) -> str:
 
 def _blind(figure: Figure) -> Figure:
     return figure.model_copy(update={"value": WITHHELD, "error": None})
+
+
+def _in_words(runs: Sequence[RunSummary]) -> Iterator[Figure]:
+    """The list in a sentence, with the newest run."""
+    if runs:
+        newest = f"{runs[0].name}, {runs[0].state}, of {runs[0].created_at} ({runs[0].run[:12]})"
+        count = "at least " if len(runs) == MOST_LISTED else ""
+        text = f"You have {count}{plural(len(runs), 'result')}; the newest is {newest}."
+        yield sentence_figure("run_list_sentence", text, "list_results.sentence")
 
 
 def _listed(runs: Sequence[RunSummary]) -> list[Figure]:

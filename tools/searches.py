@@ -4,12 +4,14 @@ from typing import Any
 
 from langchain.tools import ToolRuntime, tool
 
+from desk.base.text import plural
 from desk.conversation.answers import FinishedSearch, Refusal, SearchEstimate
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.optimization_requests import build_request
 from desk.conversation.universes import find_universe, require_currency
 from desk.conversation.wishes import Wish
 from desk.figures.figures import Figure, Unit
+from desk.figures.sheet import sentence_figure
 from desk.governance.estimates import Estimate
 from desk.optimization.judgement.leg_figures import leg_figures
 from desk.optimization.reading.findings import build_findings
@@ -85,7 +87,14 @@ def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple
             else ()
         ),
     )
+    sentence = (
+        f"About {_describe_time(estimate)} on this machine, "
+        + (f"at {estimate.dollars:.2f} dollars" if estimate.dollars else "at no charge")
+        + f", for {plural(estimate.evaluations, 'evaluation')}: {plural(estimate.trials, 'configuration')} in "
+        f"{plural(len(request.scenarios), 'scenario')}, each on {plural(request.scenarios[0].paths, 'simulated path')}."
+    )
     return (
+        sentence_figure("estimate_sentence", sentence, "estimate_optimization.sentence"),
         *leg_figures(request, "estimate_optimization.request"),
         *(
             Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"estimate_optimization.{id_}")

@@ -1,5 +1,6 @@
 """Assistant tools: evaluate and save a strategy, show and add scenarios."""
 
+from datetime import date, timedelta
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime, tool
@@ -8,13 +9,16 @@ from desk.base.errors import InvalidInput
 from desk.conversation import amounts
 from desk.conversation.answers import Refusal, SavedConfiguration
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.days import parse_day
 from desk.conversation.optimization_requests import validate
 from desk.conversation.universes import find_universe
 from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
+from desk.figures.sheet import Sheet
 from desk.scenarios.repository import ScenarioCatalog, ScenarioValues, load_catalog, select_scenarios
 from desk.scenarios.repository import add_scenario as store_scenario
-from desk.strategies.evaluation import QuickEvaluation
-from desk.strategies.evaluation import evaluate_strategy as evaluate
+from desk.strategies.evaluation import count, run_evaluation
+from desk.strategies.evaluation_in_words import describe_change, describe_evaluation, describe_period
+from desk.strategies.evaluation_schemas import EVERY_DAY, QuickEvaluation, Window
 from desk.strategies.repository import load_strategy, saved_strategy_figures
 from desk.strategies.repository import save_strategy as store_strategy
 from desk.strategies.templates import Rule, StrategyValues, build_rule
@@ -32,9 +36,29 @@ async def evaluate_strategy(
         universe = context.current_focus.universe
         if strategy.assets:
             universe = await find_universe(context.prices, strategy.assets)
-        evaluation = await evaluate(
-            context.store, context.owner, context.prices, await _rule(context, strategy), universe=universe
-        )
+        rule, window = await _rule(context, strategy), _window(strategy)
+        is_long = window.first_day is None or (window.last_day or date.max) - window.first_day >= SHORT
+        run = await run_evaluation(context.prices, rule, universe=universe, window=window if is_long else EVERY_DAY)
+        await count(context.store, context.owner, run)
+        evaluation = run.evaluation
+        texts = {
+            "summary_sentence": describe_evaluation(evaluation),
+            "period_sentence": None if is_long else describe_period(run, window),
+        }
+        if strategy.base == "last" and context.current_focus.rule is not None and is_long:
+            before = await run_evaluation(
+                context.prices,
+                context.current_focus.rule,
+                universe=universe,
+                window=window,
+                fields=frozenset({"held"}),
+            )
+            texts["change_sentence"] = describe_change(before.evaluation, evaluation)
+        sheet = Sheet("evaluate_strategy", "quick")
+        for name, text in texts.items():
+            if text is not None:
+                sheet.say(name, text)
+        evaluation = evaluation.model_copy(update={"figures": (*evaluation.figures, *sheet.figures)})
         changes = {
             "strategy": strategy.model_dump(mode="json"),
             "rule": evaluation.rule.model_dump(mode="json"),
@@ -110,6 +134,19 @@ async def add_scenario(
 
     result = await compute_once(context, "add_scenario", {"scenario": scenario}, ScenarioCatalog, compute)
     return result.model_dump_json(), result
+
+
+SHORT = timedelta(days=2 * 365)
+"""Shorter windows are told as a period, beside the evaluation of all days."""
+
+
+def _window(strategy: StrategyWish) -> Window:
+    first, last = strategy.first_day, strategy.last_day
+    days = {
+        "first_day": None if first is None else parse_day("first_day", first, last=False),
+        "last_day": None if last is None else parse_day("last_day", last, last=True),
+    }
+    return validate(Window, days)
 
 
 async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:

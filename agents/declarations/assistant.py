@@ -24,6 +24,7 @@ def _tools():
         results.explain_result,
         results.compare_results,
         results.list_results,
+        results.list_saved,
         results.open_holdout,
         terms.define_term,
     ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from agents.declaration import ToolCall, ToolOutput
+from agents.planner.declines import decline
 from agents.planner.language.languages import language_note
 from agents.planner.language.understanding import Interpretation, Past, understand
 from agents.planner.language.wording import UNCLEAR, nearest, offered, reading_claims
@@ -16,7 +17,6 @@ from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim
 
 EVERYTHING: tuple[Offer, ...] = get_args(Offer)
-DECLINED = "That is nothing this desk can do."
 TALK: dict[str, str] = {
     "greeting": "Hello. Ask for a search, for the risk of a portfolio or for a simulation; help lists everything.",
     "thanks": "You are welcome.",
@@ -50,7 +50,7 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
     proposed: list[Offer] = [proposal.offer for proposal in interpretation.proposals]
     offers = tuple(dict.fromkeys(proposed)) or nearest(person)
     if interpretation.beyond:
-        return _reply("declined", [DECLINED], offers)
+        return _reply("declined", [decline(person)], offers)
     if not interpretation.proposals:
         return _reply("asked_back", [UNCLEAR], offers)
     texts = offered(interpretation.proposals, message_figures(person))
@@ -59,7 +59,7 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
 
 def _claims(outputs: Sequence[ToolOutput], interpretation: Interpretation, person: str) -> Iterator[Claim]:
     for output in outputs:
-        yield from describe_tool_result(output.tool, output.content, failed=output.failed)
+        yield from describe_tool_result(output.tool, output.content, failed=output.failed, message=person)
     computed = [f for o in outputs for f in figures_of(o.tool, o.content, failed=o.failed)]
     for call in interpretation.calls:
         texts = reading_claims(call, message_figures(person), computed)

@@ -1,9 +1,12 @@
 """Sentences about searches and their stored results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from agents.planner.aspects import asks
+from agents.planner.topic_leads import lead_of
 from desk.conversation.answers import (
     FinishedSearch,
+    KeptList,
     OpenedHoldout,
     ResultComparison,
     ResultExplanation,
@@ -11,6 +14,7 @@ from desk.conversation.answers import (
     SearchEstimate,
 )
 from desk.figures.figures import Claim
+from desk.figures.guard.quantities import REFERENCE
 from desk.optimization.reading.ranking import Ranking
 from desk.optimization.reading.topics import Topic, topic_claims
 
@@ -25,40 +29,44 @@ _MOST = 3
 """Number of differences in the text; the table contains all."""
 
 
-def describe_estimate(result: SearchEstimate) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
-    yield (
-        "The search would try {{estimate_trials}} configurations, in scenarios whose number is "
-        "{{estimate_scenarios}}, each of {{estimate_paths}} simulated paths."
-    )
-    yield (
-        "The evaluations that it would take number {{estimate_evaluations}}; the time of the search on this machine is "
-        "about {{estimate_time}}."
-    )
+def describe_estimate(result: SearchEstimate, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+    yield "{{estimate_sentence}}"
     yield "Nothing was launched."
 
 
-def describe_search(result: FinishedSearch) -> Iterator[Claim]:
+def describe_search(result: FinishedSearch, message: str) -> Iterator[Claim]:  # noqa: ARG001  (the same signature as the others)
     yield from topic_claims(result.findings, "summary")
 
 
-def describe_explanation(result: ResultExplanation) -> Iterator[str] | Iterator[Claim]:
+def describe_explanation(result: ResultExplanation, message: str) -> Iterable[str | Claim]:
     if result.topic == "ranking" and result.ranking is not None:
-        return _describe_ranking(result.ranking)
+        return _describe_ranking(result.ranking, message)
     if result.topic == "plateau" and result.ranking is not None:
         return _describe_plateau(result, result.ranking)
     if result.topic == "alternative":
         return _describe_alternative(result)
     if result.findings.benefit is None and result.topic in _OF_A_WINNER:
-        return iter((_NO_WINNER,))
+        return (_NO_WINNER,)
     figures = (*result.findings.figures, *result.withheld)  # of the latter only the ids are read
-    return iter(topic_claims(result.findings.model_copy(update={"figures": figures}), result.topic, result.detail))
+    findings = result.findings.model_copy(update={"figures": figures})
+    claims = topic_claims(findings, result.topic, result.detail)
+    lead = lead_of(findings, result.topic, message)
+    if lead is None:
+        return claims
+    told = {*REFERENCE.findall(lead)}
+    return (lead, *(claim for claim in claims if not told.issuperset(REFERENCE.findall(claim.text) or [claim.text])))
 
 
-def _describe_ranking(ranking: Ranking) -> Iterator[str]:
+def _describe_ranking(ranking: Ranking, message: str) -> Iterator[str]:
     winner = next((row for row in ranking.ranked if row.winner), None)
     if winner is None:
         yield _NO_WINNER
         return
+    ids = {figure.id for figure in ranking.figures}
+    if "rank_second_sentence" in ids and asks("second", message):
+        yield "{{rank_second_sentence}}"
+    else:
+        yield "{{rank_best_sentence}}"
     if ranking.within_noise > 1:
         yield (
             "Of the finalists, {{rank_within_noise}} cannot be told from the best, itself included: their order among "
@@ -66,7 +74,6 @@ def _describe_ranking(ranking: Ranking) -> Iterator[str]:
         )
     else:
         yield "The best finalist is ahead of all others by more than chance explains."
-    yield "The winning configuration is {{rank_winner}}."
     if winner.place > 1:
         yield (
             "It does not stand at the top of the table: among those that cannot be told apart the steadiest was taken, "
@@ -141,11 +148,21 @@ def _describe_alternative(result: ResultExplanation) -> Iterator[str]:
             yield f"The weight function {name} was not among those that were searched; ask for it in a new search."
 
 
-def describe_comparison(result: ResultComparison) -> Iterator[str]:
+def describe_comparison(result: ResultComparison, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     comparison = result.comparison
     if comparison.identical:
         yield "Both results are the same to the last bit."
         return
+    won = [figure.id for figure in comparison.figures if figure.id in {"compare_winner_first", "compare_winner_second"}]
+    if comparison.same_winner:
+        yield "The winner is the same in both."
+    else:
+        yield "They have different winners." if len(won) > 1 else "A winner was not found in both."
+    if any(figure.id == "compare_benefit_change" for figure in comparison.figures):
+        yield (
+            "The benefit of the latter less the former, over the volatility-matched constant weight, is "
+            "{{compare_benefit_change}}."
+        )
     yield from _describe_changes(len(comparison.changes))
     if not comparison.same_data:
         yield "The prices differ."
@@ -155,16 +172,6 @@ def describe_comparison(result: ResultComparison) -> Iterator[str]:
         yield "The agents decided otherwise."
     if not comparison.same_seed and comparison.same_data and len(comparison.changes) == 1:
         yield "Only the seed differs, so all that came out otherwise is chance."
-    if any(figure.id == "compare_benefit_change" for figure in comparison.figures):
-        yield (
-            "The benefit of the latter less the former, over the volatility-matched constant weight, is "
-            "{{compare_benefit_change}}."
-        )
-    won = [figure.id for figure in comparison.figures if figure.id in {"compare_winner_first", "compare_winner_second"}]
-    if comparison.same_winner:
-        yield "The winner is the same in both."
-    else:
-        yield "They have different winners." if len(won) > 1 else "A winner was not found in both."
 
 
 def _describe_changes(changes: int) -> Iterator[str]:
@@ -180,14 +187,19 @@ def _describe_changes(changes: int) -> Iterator[str]:
         yield "Both requests are the same."
 
 
-def describe_runs(result: RunList) -> Iterator[str]:
+def describe_runs(result: RunList, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     if not result.runs:
         yield "There is no run yet."
         return
-    yield "Your results are in the table, newest on top; name a run by the beginning of its id to ask about it."
+    yield "{{run_list_sentence}}"
+    yield "Name a run by the beginning of its id to ask about it."
 
 
-def describe_holdout(result: OpenedHoldout) -> Iterator[str]:  # noqa: ARG001  (the values are not shown to agents)
+def describe_kept(result: KeptList, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+    yield "{{kept_sentence}}"
+
+
+def describe_holdout(result: OpenedHoldout, message: str) -> Iterator[str]:  # noqa: ARG001  (the values are not shown to agents)
     yield (
         "The benefit of the winner on the holdout, which no search had seen, over the matched constant weight is "
         "{{holdout_advantage_bps}}."

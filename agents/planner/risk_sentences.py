@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from agents.planner.aspects import Sentence, answering_first
 from desk.portfolios.allocations import Allocation, Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
 from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, PortfolioRisk
@@ -23,37 +24,57 @@ _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
 
 
-def describe_risk(result: PortfolioRisk) -> Iterator[str]:
-    ids = {figure.id for figure in result.figures}
+def describe_risk(result: PortfolioRisk, message: str) -> list[str]:
     stress = result.factor_stress
     if stress is not None and {factor.factor: factor.move for factor in stress.factors} != USUAL_SHOCKS:
-        yield "In the factor stress the loss of the portfolio is {{risk_factor_loss}}."
-    yield "On history the deepest fall of the portfolio from a peak was {{risk_max_drawdown}}."
+        return ["{{risk_stress_sentence}}", *answering_first(_describe_portfolio(result), "")]
+    return answering_first(_describe_portfolio(result), message)
+
+
+def _describe_portfolio(result: PortfolioRisk) -> Iterator[Sentence]:
+    ids = {figure.id for figure in result.figures}
+    yield Sentence("{{risk_summary_sentence}}", "volatility")
+    if "risk_tail_sentence" in ids:
+        yield Sentence("{{risk_tail_sentence}}", "tail")
     if "risk_max_drawdown_money" in ids:
-        yield "In money the deepest fall of the portfolio from a peak would be {{risk_max_drawdown_money}}."
-    yield "The yearly volatility of the portfolio is {{risk_volatility}}."
-    if "risk_market_fall_loss" in ids:
-        yield (
-            "A merely imagined fall of the index by {{risk_market_fall}} would bring a loss of "
-            "{{risk_market_fall_loss}}, if the portfolio moves with it as usual."
+        yield Sentence(
+            "In money the deepest fall of the portfolio from a peak is {{risk_max_drawdown_money}}.", "drawdown"
         )
-    if "risk_worst_crisis_name" in ids:
-        worst = max(episode.loss for episode in result.episodes if episode.loss is not None)
-        yield (
+    else:
+        yield Sentence(
+            "On history the deepest fall of the portfolio from a peak was {{risk_max_drawdown}}.", "drawdown"
+        )
+    if "risk_market_fall_loss" in ids:
+        yield Sentence(
+            "A merely imagined fall of the index by {{risk_market_fall}} would bring a loss of "
+            "{{risk_market_fall_loss}}, if the portfolio moves with it as usual.",
+            "",
+        )
+    if "risk_beta" in ids:
+        yield Sentence("The beta of the portfolio is {{risk_beta}}.", "beta", on_demand=True)
+    yield from _describe_crises(result)
+    yield from (Sentence(text, "") for text in _describe_stress(result))
+    if "risk_mean_correlation" in ids:
+        yield Sentence("{{risk_correlation_sentence}}", "correlation", on_demand=True)
+    if len(result.components) > 1:
+        n = 1 + max(range(len(result.components)), key=lambda k: result.components[k].volatility)
+        opening = "It is concentrated in" if result.concentrated else "Most of its risk comes from"
+        name, share = f"{{{{risk_holding_{n}_name}}}}", f"{{{{risk_holding_{n}_risk}}}}"
+        yield Sentence(f"{opening} {name}, whose risk share is {share}.", "concentration")
+    if result.backtests:
+        yield Sentence(_describe_backtests(result.backtests), "")
+
+
+def _describe_crises(result: PortfolioRisk) -> Iterator[Sentence]:
+    losses = [episode.loss for episode in result.episodes if episode.loss is not None]
+    if losses:
+        yield Sentence(
             "The crisis that cost the portfolio most was {{risk_worst_crisis_name}}: in its worst crisis the loss of "
             "the portfolio was {{risk_worst_crisis_loss}}."
-            if worst > 0.0
-            else "No past crisis that those days cover brought it a loss."
+            if max(losses) > 0.0
+            else "No past crisis that those days cover brought it a loss.",
+            "crisis",
         )
-    yield from _describe_stress(result)
-    if result.concentrated:
-        n = 1 + max(range(len(result.components)), key=lambda k: result.components[k].volatility)
-        yield (
-            f"It is concentrated in {{{{risk_holding_{n}_name}}}}, whose risk share is {{{{risk_holding_{n}_risk}}}}."
-        )
-    if result.backtests:
-        yield _describe_backtests(result.backtests)
-    yield "How much may be lost over days and weeks stands in the table; worse than any of it can happen."
 
 
 def _describe_stress(result: PortfolioRisk) -> Iterator[str]:
@@ -79,7 +100,7 @@ def _describe_backtests(backtests: Sequence[Backtest]) -> str:
     return f"{opening} not have held: losses beyond it came {' and '.join(came)}, so do not lean on it alone."
 
 
-def describe_allocations(result: Allocations) -> Iterator[str]:
+def describe_allocations(result: Allocations, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     solved = [a for a in result.allocations if a.volatility is not None]
     calmest = min(solved, key=lambda a: a.volatility or 0.0)
     yield (
@@ -121,49 +142,58 @@ def _describe_later_performance(solved: Sequence[Allocation]) -> Iterator[str]:
     )
 
 
-def describe_market(result: MarketAnalysis) -> Iterator[str]:
+def describe_market(result: MarketAnalysis, message: str) -> Iterator[str]:
     for n, regime in enumerate(result.regimes[:_SPOKEN], 1):
-        yield from _describe_regime(n, regime, alone=len(result.regimes) == 1)
+        yield from answering_first(_describe_regime(n, regime, alone=len(result.regimes) == 1), message)
+    if len(result.regimes) > 1:
+        yield "The mean correlation of the assets over all days used is {{regime_correlation}}."
     if len(result.regimes) > _SPOKEN:
         yield "The others stand in the table."
-    yield (
-        "That is how things stood on {{regime_last_day}}, the last day before the locked holdout; it describes and "
-        "does not forecast."
-    )
+    yield "Later days are the locked holdout; this describes and does not forecast."
 
 
-_BANDS = {"low": "low", "middle": "neither low nor high", "high": "high"}
-_TRENDS = {"rising": "points up", "flat": "is flat", "falling": "points down"}
-_PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "neither a bull nor a bear market yet"}
-
-
-def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
+def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[Sentence]:
     name, latest = f"{{{{regime_{n}_name}}}}", f"{{{{regime_{n}_current_volatility}}}}"
-    yield (
-        f"For {name} the latest volatility is {latest}, {_BANDS[regime.volatility_band]} "
-        f"against its past; its trend {_TRENDS[regime.trend]}, and by the rule of large swings it is in "
-        f"{_PHASES[regime.phase]}."
-    )
+    yield Sentence(f"{{{{regime_{n}_state_sentence}}}}", "phase trend")
+    yield Sentence(f"{{{{regime_{n}_volatility_sentence}}}}", "volatility", on_demand=True)
     if alone or regime.in_drawdown:
-        yield f"The fall of {name} from its peak is {{{{regime_{n}_current_drawdown}}}}."
+        yield Sentence(f"The fall of {name} from its peak is {{{{regime_{n}_current_drawdown}}}}.", "drawdown")
     if regime.turbulent:
-        yield f"At the latest volatility of {name}, {latest}, the turbulent one of two states is more likely."
+        yield Sentence(
+            f"At the latest volatility of {name}, {latest}, the turbulent one of two states is more likely.",
+            "turbulence",
+        )
     if regime.one_state_because is not None:
-        yield f"No turbulent state is behind the latest volatility of {name}, {latest}: {regime.one_state_because}."
+        yield Sentence(
+            f"No turbulent state is behind the latest volatility of {name}, {latest}: {regime.one_state_because}.",
+            "turbulence",
+        )
 
 
-def describe_wealth(result: WealthOutlook) -> Iterator[str]:
+def describe_wealth(result: WealthOutlook, message: str) -> list[str]:
+    return answering_first(_describe_outcomes(result), message)
+
+
+def _describe_outcomes(result: WealthOutlook) -> Iterator[Sentence]:
     ids = {figure.id for figure in result.figures}
+    yield Sentence("{{wealth_sentence}}", "")
     if result.goal is not None:
         likely = "more likely than not" if result.goal.value > 0.5 else "less likely than not"
-        yield f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}."
-    for luck, place in (("ordinary", "median"), ("bad", "p5"), ("good", "p95")):
-        yield f"In today's money the wealth at the end with {luck} luck is {{{{wealth_{place}_real}}}}."
+        yield Sentence(
+            f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}.",
+            "goal",
+        )
     if "wealth_ruin_probability" in ids:
-        yield "The probability that the money runs out is {{wealth_ruin_probability}}."
-    yield "The probability of a loss by the end is {{wealth_loss_probability}}."
-    yield "On the way the deepest fall is {{wealth_drawdown}} on average, and that has to be sat through."
-    yield (
+        lasts = "likely to last" if result.ruin.value < 0.5 else "more likely than not to run out"
+        yield Sentence(
+            f"The money is {lasts}: the probability that the money runs out is {{{{wealth_ruin_probability}}}}.", "ruin"
+        )
+    yield Sentence("The probability of a loss by the end is {{wealth_loss_probability}}.", "loss")
+    yield Sentence(
+        "On the way the deepest fall is {{wealth_drawdown}} on average, and that has to be sat through.", "drawdown"
+    )
+    yield Sentence(
         "All of it rests on what was assumed: the errors beside the numbers are those of the simulation alone, not of "
-        "those assumptions."
+        "those assumptions.",
+        "",
     )

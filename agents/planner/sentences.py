@@ -1,6 +1,6 @@
 """Describes tool results in sentences that comparisons select and whose numbers are references to figures."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -11,6 +11,7 @@ from agents.planner import strategy_sentences as strategies
 from agents.planner.tearsheet_sentences import describe_tearsheet
 from desk.conversation.answers import (
     FinishedSearch,
+    KeptList,
     OpenedHoldout,
     Refusal,
     ResultComparison,
@@ -35,13 +36,13 @@ _FAILED = "A tool did not take what was asked of it, so nothing was computed; pl
 _NOTHING = "The result holds nothing about that."
 
 
-def describe_tool_result(tool: str, content: str, *, failed: bool) -> Iterator[Claim]:
-    """The claims about one result of `tool`, given as JSON."""
+def describe_tool_result(tool: str, content: str, *, failed: bool, message: str = "") -> Iterator[Claim]:
+    """The claims about one result of `tool`, given as JSON; the first answers the `message`."""
     if failed:
         yield Claim(section="answer", text=_FAILED)
         return
     kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
-    yield from _describe(tool, kind.model_validate_json(content))
+    yield from _describe(tool, kind.model_validate_json(content), message)
 
 
 def figures_of(tool: str, content: str, *, failed: bool) -> tuple[Figure, ...]:
@@ -52,29 +53,27 @@ def figures_of(tool: str, content: str, *, failed: bool) -> tuple[Figure, ...]:
     return tuple(collect_figures(cast("Frozen", kind.model_validate_json(content))))
 
 
-def describe_stored_result(tool: str, stored: CallResult) -> Iterator[Claim]:
+def describe_stored_result(tool: str, stored: CallResult, message: str = "") -> Iterator[Claim]:
     """The claims about a result that the turn has stored, if a model's own were refused."""
     kind = Refusal if stored.refused else _DESCRIPTIONS[tool][0]
-    yield from _describe(tool, kind.model_validate(stored.result))
+    yield from _describe(tool, kind.model_validate(stored.result), message)
 
 
-def _describe(tool: str, result: BaseModel) -> Iterator[Claim]:
-    texts = _describe_refusal(result) if isinstance(result, Refusal) else _DESCRIPTIONS[tool][1](result)
+def _describe(tool: str, result: BaseModel, message: str) -> Iterator[Claim]:
+    texts = _describe_refusal() if isinstance(result, Refusal) else _DESCRIPTIONS[tool][1](result, message)
     for text in [*texts] or [_NOTHING]:
         yield text if isinstance(text, Claim) else Claim(section="answer", text=text)
 
 
-def _describe_refusal(refusal: Refusal) -> Iterator[str]:
-    yield "That cannot be done as it was asked: {{refusal}}."
-    if any(figure.id == "refusal_allowed" for figure in refusal.figures):
-        yield "What is allowed there: {{refusal_allowed}}."
+def _describe_refusal() -> Iterator[str]:
+    yield "{{refusal_sentence}}"
 
 
-def _describe_definition(definition: Definition) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
-    yield "The term is {{term_name}}. Its definition: {{term_definition}}"
+def _describe_definition(definition: Definition, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+    yield "{{term_sentence}}"
 
 
-_DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str] | Iterator[Claim]]]] = {
+_DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any, str], Iterable[str | Claim]]]] = {
     "evaluate_strategy": (QuickEvaluation, strategies.describe_evaluation),
     "save_strategy": (SavedConfiguration, strategies.describe_saved_strategy),
     "show_scenarios": (ScenarioCatalog, strategies.describe_scenarios),
@@ -89,6 +88,7 @@ _DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str]
     "explain_result": (ResultExplanation, results.describe_explanation),
     "compare_results": (ResultComparison, results.describe_comparison),
     "list_results": (RunList, results.describe_runs),
+    "list_saved": (KeptList, results.describe_kept),
     "open_holdout": (OpenedHoldout, results.describe_holdout),
     "define_term": (Definition, _describe_definition),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from agents.planner.aspects import Sentence, answering_first
 from desk.conversation.answers import SavedConfiguration
 from desk.figures.figures import Figure
 from desk.scenarios.repository import ScenarioCatalog, ScenarioEntry
@@ -13,24 +14,53 @@ _NOTHING = 0.5
 """Basis points that count as zero."""
 
 
-def describe_evaluation(result: QuickEvaluation) -> Iterator[str]:
-    figures = {figure.id: figure for figure in result.figures}
-    advantage, *others = _describe_advantage(figures)
-    yield advantage
-    yield "The configuration that was evaluated is {{quick_name}}."
-    yield from others
-    own, _, mixed, equity = result.held
-    yield (
-        f"Its deepest fall on history was {{{{quick_strategy_history_max_drawdown}}}}, {_versus(own, mixed)} that of "
-        f"the usual mix of equity and cash and {_versus(own, equity)} that of full investment."
+def describe_evaluation(result: QuickEvaluation, message: str) -> list[str]:
+    ids = {figure.id for figure in result.figures}
+    leads = [f"{{{{{id_}}}}}" for id_ in ("quick_change_sentence", "quick_period_sentence") if id_ in ids]
+    return [*leads[:1], *answering_first(_describe_rule(result), "" if leads else message)]
+
+
+def _describe_rule(result: QuickEvaluation) -> Iterator[Sentence]:
+    yield Sentence(
+        "{{quick_summary_sentence}}",
+        "growth volatility drawdown tail loss",
     )
-    ahead = 2 * sum(year.strategy > year.sixty_forty_cash for year in result.years) > len(result.years)
-    yield f"In most calendar years it {'earned more' if ahead else 'did not earn more'} than that usual mix."
-    yield "Most recently it held a risky weight of {{quick_last_weight}}."
-    yield from _cautions(result)
-    yield (
+    yield Sentence("Its Sharpe ratio on history was {{quick_strategy_history_sharpe}}.", "sharpe", on_demand=True)
+    yield from _compare(result)
+    yield Sentence(
+        "Its yearly costs on history were {{quick_strategy_history_cost_bps}}, with a yearly turnover of "
+        "{{quick_strategy_history_turnover}} of wealth.",
+        "cost",
+        on_demand=True,
+    )
+    yield Sentence("Most recently it held a risky weight of {{quick_last_weight}}.", "weight")
+    yield from (Sentence(text, "") for text in _cautions(result))
+    yield Sentence(
         "That is a quick look at a rule made up with hindsight: a search tells its advantage from luck, "
-        "in more scenarios than this."
+        "in more scenarios than this.",
+        "",
+    )
+
+
+def _compare(result: QuickEvaluation) -> Iterator[Sentence]:
+    """The strategy beside the other rules; a constant weight is not compared with itself."""
+    figures = {figure.id: figure for figure in result.figures}
+    own, _, mixed, equity = result.held
+    if own.config.weight_function == "constant":
+        yield Sentence(
+            "It is itself a constant weight, so there is no timing to judge.",
+            "",
+        )
+        return
+    advantage, *simulated = _describe_advantage(figures)
+    yield Sentence(advantage, "versus")
+    yield from (Sentence(text, "") for text in simulated)
+    ahead = 2 * sum(year.strategy > year.sixty_forty_cash for year in result.years) > len(result.years)
+    yield Sentence(
+        f"Its deepest fall was {_versus(own, mixed)} that of the usual mix of equity and cash and "
+        f"{_versus(own, equity)} that of full investment; in most calendar years it "
+        f"{'earned more' if ahead else 'did not earn more'} than that usual mix.",
+        "year",
     )
 
 
@@ -77,26 +107,27 @@ def _cautions(result: QuickEvaluation) -> Iterator[str]:
         yield "Mind that it does not time anything: on history its weight hardly changes."
 
 
-def describe_saved_strategy(result: SavedConfiguration) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+def describe_saved_strategy(result: SavedConfiguration, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     yield "Saved under the name {{saved_name}}; the version of the saved strategy is {{saved_version}}."
     yield "You can ask for it by that name; earlier versions are never overwritten."
 
 
-def describe_scenarios(result: ScenarioCatalog) -> Iterator[str]:
+def describe_scenarios(result: ScenarioCatalog, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     if len(result.entries) == 1:
         yield from _describe_scenario(result.entries[0])
     else:
-        yield "The table shows the scenarios; their probabilities are a judgement, and yours to change."
+        yield "{{scenario_list_sentence}}"
+        yield "Their probabilities are a judgement, and yours to change."
         losing = [f"the scenario {_named(entry)}" for entry in result.entries if entry.losing]
         if losing:
             yield f"Equity is expected to earn less than cash in {_join(losing)}."
     yield from _remarks(result)
 
 
-def describe_added_scenario(result: ScenarioCatalog) -> Iterator[str]:
+def describe_added_scenario(result: ScenarioCatalog, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     (entry,) = result.entries
     name = entry.scenario.name
-    yield f"The scenario {_named(entry)} is your own from here on, and searches of this conversation include it."
+    yield f"The scenario {_named(entry)} is saved as your own, and searches of this conversation include it."
     yield (
         f"The default probability of {_named(entry)} is {{{{scenario_{name}_p}}}}, before those of all scenarios are "
         "scaled to a whole."

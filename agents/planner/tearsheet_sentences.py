@@ -2,22 +2,34 @@
 
 from collections.abc import Iterator
 
+from agents.planner.aspects import Sentence, answering_first
 from desk.tearsheets.summary import TearsheetSummary
 
 
-def describe_tearsheet(result: TearsheetSummary) -> Iterator[str]:
+def describe_tearsheet(result: TearsheetSummary, message: str) -> list[str]:
+    return answering_first(_describe_series(result), message)
+
+
+def _describe_series(result: TearsheetSummary) -> Iterator[Sentence]:
     ids = {figure.id for figure in result.figures}
-    yield "The growth a year of the series was {{tearsheet_cagr}}, and its yearly volatility {{tearsheet_volatility}}."
-    if "tearsheet_sharpe" in ids:
-        yield "The Sharpe ratio of the series was {{tearsheet_sharpe}}."
-    yield "The maximum drawdown of the series was {{tearsheet_max_drawdown}}; its dates stand in the table."
-    yield "The expected shortfall of a period was {{tearsheet_expected_shortfall}}: the mean loss of the worst."
+    if "tearsheet_sentence" in ids:
+        yield Sentence("{{tearsheet_sentence}}", "growth volatility")
+    else:
+        yield Sentence(
+            "These are the days from {{tearsheet_first_day}} to {{tearsheet_last_day}}; years, drawdowns and crises "
+            "stand in the tables.",
+            "",
+        )
     if result.ahead is not None:
         pace = "faster" if result.ahead else "no faster"
-        yield f"It grew {pace} than the benchmark of the tear sheet, {{{{tearsheet_benchmark}}}}."
-    if "tearsheet_beta" in ids:
-        yield "The beta of the series to the benchmark was {{tearsheet_beta}}."
-    yield (
-        "These are the days from {{tearsheet_first_day}} to {{tearsheet_last_day}}; years, drawdowns and crises stand "
-        "in the tables."
+        yield Sentence(f"It grew {pace} than the benchmark of the tear sheet, {{{{tearsheet_benchmark}}}}.", "")
+    if "tearsheet_sharpe" in ids:
+        yield Sentence("The Sharpe ratio of the series was {{tearsheet_sharpe}}.", "sharpe")
+    yield Sentence("The maximum drawdown of the series was {{tearsheet_max_drawdown}}.", "drawdown")
+    if "tearsheet_worst_year" in ids:
+        yield Sentence("The worst calendar year of the series was {{tearsheet_worst_year}}.", "year")
+    yield Sentence(
+        "The expected shortfall of a period was {{tearsheet_expected_shortfall}}: the mean loss of the worst.", "tail"
     )
+    if "tearsheet_beta" in ids:
+        yield Sentence("The beta of the series to the benchmark was {{tearsheet_beta}}.", "beta")

@@ -34,6 +34,7 @@ _FRACTIONS: dict[str, tuple[float, float]] = {
     "holdings": (0.0, 1.0),
     "max_weight": (0.0, 2.0),
     "loss": (0.001, 1.0),
+    "level": (0.5, 0.9999),
     "fall": (0.0, 0.99),
     "rise": (0.0, 10.0),
 }

@@ -1,5 +1,7 @@
 """Results of the assistant's tools on runs, searches and saved strategies."""
 
+from typing import Literal, TypeAlias
+
 from desk.figures.figures import Figure
 from desk.optimization.reading.alternative import Alternative
 from desk.optimization.reading.comparison import Comparison
@@ -48,6 +50,17 @@ class ResultComparison(Frozen):
 
 class RunList(Frozen):
     runs: tuple[RunSummary, ...]
+    figures: tuple[Figure, ...]
+
+
+Kept: TypeAlias = Literal["strategies", "portfolios", "data", "assets"]
+
+
+class KeptList(Frozen):
+    """What a person has beside results, by name."""
+
+    what: Kept
+    count: int
     figures: tuple[Figure, ...]
 
 

@@ -17,6 +17,7 @@ from desk.conversation.schemas import EVIDENCE
 from desk.conversation.tables import build_exhibits
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.numbers import find_numbers
+from desk.figures.sheet import sentence_figure
 from desk.figures.tables import Exhibit
 from desk.governance.estimates import Estimate
 from desk.governance.scope import Scope
@@ -247,16 +248,23 @@ def message_figures(text: str) -> tuple[Figure, ...]:
 
 def refusal(error: UserError) -> Refusal:
     """Convert an error to figures, because only code may show its values."""
-    rows = {"refusal": ("what stands in the way", reason_and_allowed(str(error))[0])}
-    if isinstance(error, InvalidInput):
+    is_input = isinstance(error, InvalidInput)
+    reason = error.reason if is_input else reason_and_allowed(str(error))[0]
+    rows = {"refusal": ("what stands in the way", reason)}
+    if is_input:
         rows["refusal_allowed"] = ("what is allowed there", error.allowed)
-    return Refusal(
-        refused=error.code,
-        figures=tuple(
-            Figure(id=id_, quantity=quantity, value=text, unit="text", source=f"refusal.{error.code}")
-            for id_, (quantity, text) in rows.items()
-        ),
+    source = f"refusal.{error.code}"
+    figures = tuple(
+        Figure(id=id_, quantity=quantity, value=text, unit="text", source=source)
+        for id_, (quantity, text) in rows.items()
     )
+    sentence = sentence_figure("refusal_sentence", _refusal_sentence(reason, error), source)
+    return Refusal(refused=error.code, figures=(*figures, sentence))
+
+
+def _refusal_sentence(reason: str, error: UserError) -> str:
+    nearest = f" What works is {error.allowed}." if isinstance(error, InvalidInput) else ""
+    return f"That cannot be done, because {reason}.{nearest}"
 
 
 def _notes(result: Frozen) -> Iterator[str]:

@@ -7,6 +7,7 @@ from desk.base.errors import InvalidInput
 from desk.base.glossary import glossary
 from desk.base.text import sentence_case
 from desk.figures.figures import Figure
+from desk.figures.sheet import sentence_figure
 from quant.numeric.frozen import Frozen
 from quant.strategies.family import FAMILY
 from quant.strategies.metrics import METRICS
@@ -34,21 +35,36 @@ def define(name: str) -> Definition:
     found = terms.get(name.strip().casefold())
     if found is None:
         raise InvalidInput("term", name, reason=f"{name} is no term of the glossary", allowed="a term of the glossary")
-    rows = {"term_name": ("term", found[0]), "term_definition": ("definition", found[1])}
+    rows = {
+        "term_name": ("term", found[0]),
+        "term_definition": ("definition", found[1]),
+    }
     return Definition(
         term=found[0],
-        figures=tuple(
-            Figure(id=id_, quantity=quantity, value=value, unit="text", source=f"define_term.{id_}")
-            for id_, (quantity, value) in rows.items()
+        figures=(
+            sentence_figure("term_sentence", _sentence(name, *found), "define_term.term_sentence"),
+            *(
+                Figure(id=id_, quantity=quantity, value=value, unit="text", source=f"define_term.{id_}")
+                for id_, (quantity, value) in rows.items()
+            ),
         ),
     )
+
+
+def _sentence(asked: str, name: str, definition: str) -> str:
+    """`Expected shortfall is the mean ...`, with the abbreviation that was asked for."""
+    term = asked.strip()
+    abbreviation = f" ({term})" if term.isupper() and term.casefold() != name.casefold() else ""
+    return f"{sentence_case(name)}{abbreviation} is {definition[:1].lower()}{definition[1:]}"
 
 
 def _entries() -> Iterator[tuple[tuple[str, ...], str]]:
     yield from ((term.names, sentence_case(term.definition)) for term in glossary())
     for name, metric in METRICS.items():
         words = (word.strip(" *") for word in metric.words.split(",") if not set(">*") & set(word))
-        yield (metric.label, metric.quantity, name.replace("_", " "), *filter(None, words)), f"{metric.definition}."
+        article = "" if metric.definition[0].isdigit() or metric.definition.startswith("the ") else "the "
+        names = (metric.label, metric.quantity, name.replace("_", " "), *filter(None, words))
+        yield names, f"{article}{metric.definition}."
     for name, row in FAMILY.items():
         text = f"A weight function: the weight of the risky asset is {row.formula}."
         yield (row.title, name.replace("_", " "), *filter(None, row.words.split("|"))), text

@@ -32,6 +32,7 @@ _TIME_PHRASES = {
     "a year and a half": "1.5 years",
     "half a year": "0.5 years",
     "half a decade": "5 years",
+    "quarter": "1 trimester",
     "a quarter": "1 trimester",
     "one quarter": "1 trimester",
 }
@@ -202,7 +203,7 @@ def parse_multiple(quote: str) -> float | None:
 
 def _spelled_time(quote: str) -> str:
     plain = " ".join(quote.lower().split())
-    plain = _TIME_PHRASES.get(plain, re.sub(r"^an? (?=(?:year|month|week|day)$)", "one ", plain))
+    plain = _TIME_PHRASES.get(plain, re.sub(r"^(?:an? )?(?=(?:year|month|week|day)$)", "one ", plain))
     return re.sub(r"\bquarters$", "trimesters", plain)  # "two quarters" is half of anything but a year
 
 

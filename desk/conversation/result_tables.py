@@ -14,6 +14,7 @@ from quant.strategies.metrics import metrics_shown
 if TYPE_CHECKING:
     from desk.conversation.answers import (
         FinishedSearch,
+        KeptList,
         OpenedHoldout,
         ResultComparison,
         ResultExplanation,
@@ -69,6 +70,11 @@ def _listed(result: "RunList") -> Iterator[Exhibit]:
         for n in range(1, len(result.runs) + 1)
     ]
     yield build_table("Your results, newest first", ("Run", "Name", "State", "Made"), rows, result.figures)
+
+
+def _kept(result: "KeptList") -> Iterator[Exhibit]:
+    rows = [(f"{{{{kept_{n}_name}}}}", f"kept_{n}_detail") for n in range(1, result.count + 1)]
+    yield build_table("What is kept", ("Name", "Description"), rows, result.figures)
 
 
 def _opened(result: "OpenedHoldout") -> Iterator[Exhibit]:
@@ -340,5 +346,6 @@ RESULT_TABLES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
     "ResultExplanation": _explained,
     "ResultComparison": _compared,
     "RunList": _listed,
+    "KeptList": _kept,
     "OpenedHoldout": _opened,
 }

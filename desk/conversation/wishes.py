@@ -203,6 +203,11 @@ class StrategyWish(Frozen):
     no_trade_band: Quote | None = None
     transaction_cost: Quote | None = None
     """Cost of trading, in basis points of the traded amount."""
+    first_day: Annotated[Quote | None, Field(description="First day to evaluate, as said: 1990, March 2005")] = None
+    last_day: Annotated[
+        Quote | None,
+        Field(description="Last day to evaluate, as said; the same year as first_day for one year"),
+    ] = None
 
 
 class ScenarioWish(Frozen):

@@ -40,6 +40,9 @@ class Figure(Frozen):
     """The tool result and field, such as `result.benefit.basis_points`."""
 
 
+WHOLE_SENTENCE = 'a "whole sentence"'
+"""Quantity of a sentence that code wrote: it may stand alone in a claim, and no other words describe it."""
+
 Section: TypeAlias = Literal[
     "winner",
     "why",

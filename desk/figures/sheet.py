@@ -1,6 +1,6 @@
 """Collects the figures of one tool result."""
 
-from desk.figures.figures import Figure, Unit
+from desk.figures.figures import WHOLE_SENTENCE, Figure, Unit
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
 
@@ -52,7 +52,17 @@ class Sheet:
             )
         )
 
+    def say(self, name: str, text: str) -> None:
+        """Add a sentence that stands by itself in an answer."""
+        id_ = f"{self._prefix}_{name}"
+        self._figures.append(sentence_figure(id_, text, f"{self._tool}.{name}"))
+
     def share_of(self, money: Money | None, name: str, quantity: str, share: float | None) -> None:
         """Add a share of an amount of money, if both are given."""
         if money is not None and share is not None:
             self.add(f"{name}_money", f"{quantity}, in money", share * money.amount, "money", currency=money.currency)
+
+
+def sentence_figure(id_: str, text: str, source: str) -> Figure:
+    """A sentence that code wrote; no other sentence can describe it, so it is referred to alone."""
+    return Figure(id=id_, quantity=WHOLE_SENTENCE, value=text, unit="text", source=source)

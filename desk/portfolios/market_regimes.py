@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from desk.figures.figures import Figure
+from desk.figures.figures import Figure, format_figure
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
 from desk.market.regimes import regime_of
@@ -54,6 +54,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
             )
         )
         figures += report.figures
+        _add_sentences(sheet, n, regimes[-1], assets.last_day, report.figures)
         _add_figures(sheet, n, regimes[-1], own, turbulence)
     _add_correlations(sheet, assets)
     return MarketAnalysis(
@@ -63,6 +64,22 @@ def _analyse(assets: Assets) -> MarketAnalysis:
         caveats=(assets.days_used, *assets.caveats),
         figures=(*sheet.figures, *figures),
     )
+
+
+_BANDS = {"low": "low", "middle": "neither low nor high", "high": "high"}
+_TRENDS = {"rising": "a rising trend", "flat": "a flat trend", "falling": "a falling trend"}
+_PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "neither a bull nor a bear market yet"}
+
+
+def _add_sentences(sheet: Sheet, n: int, regime: MarketRegime, day: str, figures: Sequence[Figure]) -> None:
+    """The state of a market and its volatility, with the day on which they stand."""
+    volatility = next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_volatility")
+    band = f"{volatility} a year, {_BANDS[regime.volatility_band]} against its past"
+    where = f"On {day}, the last day before the locked holdout,"
+    state = f"{regime.asset} was in {_PHASES[regime.phase]} with {_TRENDS[regime.trend]}"
+    sheet.say(f"{n}_state_sentence", f"{where} {state}; its volatility was {band}.")
+    sentence = f"{where} the volatility of {regime.asset} was {band}."
+    sheet.say(f"{n}_volatility_sentence", sentence)
 
 
 def _add_figures(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulence: float | None) -> None:

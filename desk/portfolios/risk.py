@@ -10,7 +10,21 @@ import numpy as np
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.holdings import Assets, Holdings, load_holdings
-from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, Component, Episode, PortfolioRisk, Tail
+from desk.portfolios.risk_in_words import (
+    describe_correlations,
+    describe_risk,
+    describe_stress,
+    describe_tail,
+)
+from desk.portfolios.risk_schemas import (
+    SIGNIFICANT,
+    Backtest,
+    Component,
+    Episode,
+    PortfolioRisk,
+    Tail,
+    TailRequest,
+)
 from desk.portfolios.stress import (
     add_factor_stress,
     add_reverse_stress,
@@ -62,16 +76,22 @@ async def assess(
     holdings: Mapping[str, float],
     money: Money | None = None,
     stress: StressRequest | None = None,
+    tail: TailRequest | None = None,
 ) -> PortfolioRisk:
-    """Assess `holdings`, rebalanced daily, on the days before the holdout."""
+    """Assess `holdings`, rebalanced daily, on the days before the holdout; `tail` is the loss that is told in words."""
     loaded_holdings = await load_holdings(prices, holdings)
     stress = stress or StressRequest()
     factors = await load_factors(prices, loaded_holdings, tuple(stress.shocks)) if stress.shocks else None
-    return await asyncio.to_thread(assess_loaded, loaded_holdings, money, stress, factors)
+    return await asyncio.to_thread(assess_loaded, loaded_holdings, money, stress, factors, None, tail)
 
 
 def assess_loaded(
-    holdings: Holdings, money: Money | None, stress: StressRequest, factors: Assets | None, track: Track | None = None
+    holdings: Holdings,
+    money: Money | None,
+    stress: StressRequest,
+    factors: Assets | None,
+    track: Track | None = None,
+    asked: TailRequest | None = None,
 ) -> PortfolioRisk:
     """Assess the holdings as constant shares, or with `track` by the returns that it states; stress is of the holdings.
 
@@ -94,12 +114,17 @@ def assess_loaded(
     _add_shape(sheet, holdings, own)
     _add_drawdown(sheet, returns, own, money)
     _add_tails(sheet, tails, money)
+    sheet.say("summary_sentence", _summary(own, returns, tails, money))
+    _add_asked_tail(sheet, own, asked or TailRequest(), money)
     _add_components(sheet, components, money)
     _add_episodes(sheet, episodes, money)
     _add_correlations(sheet, holdings)
     _add_backtests(sheet, backtests)
     add_reverse_stress(sheet, reverse, money)
     add_factor_stress(sheet, factor_stress, money)
+    if factor_stress is not None:
+        moves = [(factor.factor, factor.move) for factor in factor_stress.factors]
+        sheet.say("stress_sentence", describe_stress(moves, factor_stress.loss, money))
     return PortfolioRisk(
         first_day=holdings.assets.first_day,
         last_day=holdings.assets.last_day,
@@ -213,6 +238,12 @@ def _add_drawdown(sheet: Sheet, returns: Returns, own: Floats, money: Money | No
         )
 
 
+def _summary(own: Floats, returns: Returns, tails: tuple[Tail, ...], money: Money | None) -> str:
+    fall = next((each.depth for each in drawdown_table(own, returns.dates, count=1)), None)
+    month = next(t for t in tails if (t.method, t.horizon, t.level) == ("historical", 21, 0.95))
+    return describe_risk(_annual(moments(own)), fall, month.value_at_risk, money)
+
+
 def _add_tails(sheet: Sheet, tails: tuple[Tail, ...], money: Money | None) -> None:
     for row in tails:
         place = f"{100 * row.level:.0f}_{row.horizon}d_{row.method}"
@@ -228,6 +259,12 @@ def _add_tails(sheet: Sheet, tails: tuple[Tail, ...], money: Money | None) -> No
         ):
             sheet.add(f"{name}_{place}", f"{words} {over}", loss, "percent")
             sheet.share_of(money, f"{name}_{place}", f"{words} {over}", loss)
+
+
+def _add_asked_tail(sheet: Sheet, own: Floats, asked: TailRequest, money: Money | None) -> None:
+    """Value at risk and shortfall at one level and horizon, in a sentence."""
+    [row] = tail_risk(own, levels=(asked.level,), horizons=(asked.sessions,), methods=("historical",))
+    sheet.say("tail_sentence", describe_tail(row, money))
 
 
 def _add_components(sheet: Sheet, components: tuple[Component, ...], money: Money | None) -> None:
@@ -274,6 +311,7 @@ def _add_correlations(sheet: Sheet, holdings: Holdings) -> None:
         sheet.add(f"{word}_correlation", f"{word} correlation of two risky holdings", float(pairs[place]), "ratio")
         pair = f"{names[first]} and {names[second]}"
         sheet.add(f"{word}_correlation_pair", f"the two holdings of the {word} correlation", pair, "text")
+    sheet.say("correlation_sentence", describe_correlations(names, pairs))
     together = component_contributions(holdings.weights, stressed_covariance(daily, 1.0)).total * math.sqrt(DAYS)
     sheet.add(
         "crisis_correlation", "imagined correlation of all risky holdings in a crisis", CRISIS_CORRELATION, "ratio"

@@ -1,6 +1,8 @@
 """Response types of a portfolio's risk."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from desk.base.frames import frame
 from desk.figures.figures import Figure
@@ -12,6 +14,13 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05
 """p-value below which a backtest rejects the announced value at risk."""
+
+
+class TailRequest(Frozen):
+    """The level and horizon of the value at risk that is told in words."""
+
+    level: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    sessions: Annotated[int, Field(ge=1, le=252)] = 21
 
 
 class Component(Frozen):

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.base.names import identifier
-from desk.base.text import spaced
+from desk.base.text import plural, spaced
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.scenarios.schemas import HISTORY, ScenarioShown
@@ -73,7 +73,7 @@ def show_scenario(scenario: Scenario) -> ScenarioShown:
         own=entry.own,
         losing=entry.losing,
         banner=entry.banner,
-        figures=book.figures[1:],  # the first figure is the count
+        figures=book.figures[1:-1],  # the first and the last are about the list
     )
 
 
@@ -169,6 +169,8 @@ def _build_catalog(scenarios: tuple[Scenario, ...]) -> ScenarioCatalog:
     sheet.add("count", "scenarios shown", len(scenarios), "count")
     for scenario in scenarios:
         _add_figures(sheet, scenario)
+    names = ", ".join(spaced(scenario.name) for scenario in scenarios)
+    sheet.say("list_sentence", f"There are {plural(len(scenarios), 'scenario')}: {names}.")
     return ScenarioCatalog(
         entries=tuple(
             ScenarioEntry(

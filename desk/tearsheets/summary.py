@@ -1,6 +1,9 @@
 """What a conversation shows of a tear sheet: its main numbers and tables, without the series."""
 
-from desk.figures.figures import Figure
+from collections.abc import Iterator
+
+from desk.figures.figures import Figure, format_figure
+from desk.figures.sheet import sentence_figure
 from desk.tearsheets.schemas import TearsheetDocument
 from quant.numeric.frozen import Frozen
 
@@ -37,5 +40,19 @@ def summarize(document: TearsheetDocument) -> TearsheetSummary:
         years=tuple(row.year for row in document.years),
         crises=len(document.crises),
         caveats=document.caveats,
-        figures=document.figures,
+        figures=(*document.figures, *_in_words(document)),
     )
+
+
+def _in_words(document: TearsheetDocument) -> Iterator[Figure]:
+    """The growth, volatility and deepest drawdown in a sentence."""
+    shown = {figure.id: format_figure(figure) for figure in document.figures}
+    growth, volatility, fall = (shown.get(f"tearsheet_{name}") for name in ("cagr", "volatility", "max_drawdown"))
+    if growth is None or volatility is None or fall is None:
+        return
+    subject = shown.get("tearsheet_title", document.subject)
+    text = (
+        f"From {document.first_day} to {document.last_day} {subject} grew {growth} a year, with a volatility "
+        f"of {volatility} and a maximum drawdown of {fall}."
+    )
+    yield sentence_figure("tearsheet_sentence", text, "show_tearsheet.sentence")

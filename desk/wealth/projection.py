@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from desk.base.errors import InvalidInput, reason_and_allowed
-from desk.base.text import spaced
+from desk.base.text import number, plural, spaced
 from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
@@ -217,8 +217,20 @@ def _figures(
         quantity = f'yearly volatility that the "{ordinal}" holding is simulated with'
         sheet.add(f"holding_{n}_volatility", quantity, float(sigma), "percent")
     _add_flows(sheet, plan)
+    sheet.say("sentence", _in_words(plan, summary))
     _add_final_wealth(sheet, plan, summary)
     return sheet.figures
+
+
+def _in_words(plan: SavingsPlan, summary: WealthSummary) -> str:
+    """Wealth at the end in today's money, with ordinary, bad and good luck."""
+    terminal = summary.terminal_real
+    real = {level: wealth.value for level, wealth in zip(terminal.levels, terminal.percentiles, strict=True)}
+    bad, ordinary, good = (f"{plan.currency or ''} {number(real[level])}".strip() for level in (0.05, 0.5, 0.95))
+    return (
+        f"After {plural(plan.years, 'year')} you would have {ordinary} in today's money with ordinary luck, {bad} with "
+        f"bad luck (one path of 20 ends lower) and {good} with good luck (one path of 20 ends higher)."
+    )
 
 
 def _add_flows(sheet: Sheet, plan: SavingsPlan) -> None:

@@ -146,7 +146,8 @@ class AssistantRuns:
             latest = await recent_results(store, owner, place + 1)
             if place < len(latest):
                 return await load_run(store, owner, latest[place])
-            raise InvalidInput("run", text, reason="there are not so many results yet", allowed="an optimization first")
+            reason = "there is only a single result yet" if latest else "there is no result yet"
+            raise InvalidInput("run", text, reason=reason, allowed="a search first, such as a search on the index")
         matches = await results_named(store, owner, text)
         if len(matches) != 1:
             reason = f"{len(matches)} of your results begin with {text!r}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from desk.conversation.answers import RunList, RunSummary
 from desk.figures.figures import Figure
+from desk.figures.sheet import sentence_figure
 from desk.market.regimes import RegimeReport
 from desk.optimization.briefing.mandate_risk import RiskReport, Subject
 from desk.optimization.briefing.scenario_list import ScenarioCard, ScenarioList
@@ -82,7 +83,8 @@ def _runs(given: dict[str, Any]) -> list[Call]:
         Figure(id=f"run_{n}", quantity="name of a run", value=run.name, unit="text", source="runs")
         for n, run in enumerate(runs, 1)
     )
-    return [("list_results", {}, RunList(runs=runs, figures=figures))]
+    sentence = sentence_figure("run_list_sentence", f"You have {len(runs)} results.", "runs")
+    return [("list_results", {}, RunList(runs=runs, figures=(*figures, sentence)))]
 
 
 def _figure(id_: str, quantity: str, *, note: str = "") -> Figure:

@@ -149,7 +149,7 @@ BOUND: dict[str, set[str]] = {
             "simulate_wealth",
             "show_tearsheet",
         ),
-        *("explain_result", "compare_results", "list_results", "open_holdout", "define_term"),
+        *("explain_result", "compare_results", "list_results", "list_saved", "open_holdout", "define_term"),
     },
 }
 

@@ -188,7 +188,7 @@ async def test_objects_of_other_owners_are_not_found(attempt: str, poisoned: Pat
     )
     assert THEIRS in chat.model_input, "it was told where to look"
     [_, tool_result] = chat.of(ToolReturned)
-    assert tool_result.figures == ("refusal", "refusal_allowed")
+    assert tool_result.figures == ("refusal", "refusal_allowed", "refusal_sentence")
     assert chat.turn.outcome == "answered"
     assert SECRET not in f"{chat.model_input}{chat.turn}{chat.events}"
     assert "7.8%" not in f"{chat.model_input}{chat.turn}{chat.events}"

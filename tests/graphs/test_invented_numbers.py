@@ -69,7 +69,16 @@ async def test_the_assistant_does_not_release_an_invented_number(disguise: str, 
 
 def everywhere(text: str) -> list[Call]:
     """A call for each free field of the assistant's tools."""
-    strategy = ("saved", "lookback", "target_volatility", "floor", "multiplier", "transaction_cost", "no_trade_band")
+    strategy = (
+        "saved",
+        "lookback",
+        "target_volatility",
+        "floor",
+        "multiplier",
+        "transaction_cost",
+        "no_trade_band",
+        "first_day",
+    )
     wish = ("name", "target_volatility", "max_drawdown", "max_cost", "trials", "paths", "years", "seed", "max_leverage")
     scenario = ("name", "like", "expected_return", "volatility", "cash_rate", "bond_correlation")
     plan = ("years", "contribution", "withdrawal", "goal", "inflation", "fee", "scenario", "paths")
@@ -85,6 +94,8 @@ def everywhere(text: str) -> list[Call]:
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}], "amount": text}}),
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "loss": text}),
         ("assess_portfolio", {"portfolio": {}, "shocks": [{"factor": "sp500", "direction": "falls", "move": text}]}),
+        ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "level": text}),
+        ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "horizon": text}),
         ("compare_allocations", {"assets": [text, "AAPL"]}),
         ("compare_allocations", {"assets": ["stocks"], "amount": text}),
         ("analyse_market", {"assets": [text]}),
@@ -97,6 +108,7 @@ def everywhere(text: str) -> list[Call]:
         ("compare_results", {"second": text}),
         ("open_holdout", {"run": text}),
         ("define_term", {"term": text}),
+        ("list_saved", {"what": text}),
         (text, {}),
         ("list_results", {text: text}),
     ]

@@ -64,6 +64,7 @@ _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
     "scenario": {"scenario": 1.2},
     "benchmarks": {"template": 0.3, "split": 0.3},
     "data": {"worlds": 1.0},
+    "years": {"date": 2.5},
 }
 
 ABILITIES: Final[tuple[Ability, ...]] = (
@@ -72,8 +73,9 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     Ability("estimate", "estimate_optimization", "an estimate of a search, which launches nothing", search,
             kinds=_SEARCH, fields=_SEARCHED, amounts=0.6, senses=_CHANGES),
     Ability("evaluate", "evaluate_strategy", "a quick evaluation of a strategy", build.evaluate, amounts=0.8,
-            kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0},
-            fields=_fields(StrategyWish), senses="again change not swap only upper yearly"),
+            kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0,
+                   "date": 0.3},
+            fields=_fields(StrategyWish), senses="again change not swap only upper between yearly"),
     Ability("save_strategy", "save_strategy", "saving the strategy", build.save_strategy,
             kinds={"name": 1.0, "function": 0.0, "template": 0.0}),
     Ability("scenarios", "show_scenarios", "the simulated scenarios", build.scenarios, kinds={"scenario": 2.2},
@@ -101,6 +103,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     Ability("compare_results", "compare_results", "a comparison of results", build.compare_results,
             kinds={"run": 1.5}, senses="previous last against"),
     Ability("list_results", "list_results", "the list of your results", lambda _: {}),
+    Ability("list_results", "list_saved", "a list of what is kept", build.list_saved, kinds={"kept": 1.5}),
     Ability("open_holdout", "open_holdout", "opening the locked holdout", build.open_holdout, kinds={"run": 0.5},
             senses="last previous"),
     Ability("define_term", "define_term", "the definition of a term", build.define_term, kinds={"term": 1.4}),

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-from agents.planner.language.form import Form, filled
+from agents.planner.language.form import MEASURES, Form, filled
 from agents.planner.language.holdings import portfolio_of, shocks_of
 from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
+from agents.planner.language.windows import window_of
 from desk.conversation.focus import Focus
 from quant.performance.crises import HISTORICAL_WINDOWS
 from quant.worlds.scenario import BUILT_IN
@@ -31,14 +32,14 @@ def evaluate(form: Form) -> dict[str, Any]:
     strategy = filled({
         "template": template, "saved": next(iter(form.names("saved")), None),
         "assets": tuple(a for a in form.names("asset") if a != "cash"), "weight_function": function,
-        "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes,
+        "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes, **window_of(form),
     })  # fmt: skip
     again = form.take("sense", "again")
     focus = form.focus
     known = focus.strategy is not None or focus.rule is not None or focus.run is not None
     changes = bool(again) or form.has("sense", "change") or focus.last in OF_STRATEGY
     whole = not {"template", "saved"}.isdisjoint(strategy) or (form.has("trigger") and function is not None)
-    if not strategy and not again:
+    if not again and ({*strategy} <= {"first_day", "last_day"} and focus.last not in OF_STRATEGY):
         form.ask("Which strategy? Name a weight function, a template or a saved strategy.")
     elif not known and {"template", "saved", "weight_function"}.isdisjoint(strategy):
         form.ask("Of which strategy? Name a weight function or a template.")
@@ -125,12 +126,34 @@ def assess(form: Form) -> dict[str, Any]:
         words = form.reading.words
         factors = [i for i in form.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF]
         form.use(*factors)  # every beta is to the index
+    tail = _tail(form)
     quotes = form.match({"percent": "holding", "currency": "amount", "large": "amount"}, holdings=True)
     form.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("Of which portfolio? Name the assets with their shares.")
-    return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks})
+    tail = {} if shocks or "loss" in quotes else tail
+    return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks, **tail})
+
+
+def _tail(form: Form) -> dict[str, str]:
+    """The level and the horizon of the losses: "99% VaR over 10 days", "in a month"."""
+    tail: dict[str, str] = {}
+    words = form.reading.words
+    named = ("value_at_risk", "expected_shortfall")
+    measures = [i for i in form.items if i.text.lower() in MEASURES or i.value in named]
+    for item in form.all("number"):
+        beside = any(len(form.between(item, measure)) <= 1 for measure in measures)
+        before = words[item.first - 1].text if item.first else ""
+        if item.unit in ("days", "weeks", "months", "quarters"):
+            tail["horizon"] = item.text
+        elif item.text.endswith("%") and 90.0 <= item.size < 100.0 and (beside or before == "at"):
+            tail["level"] = item.text
+        else:
+            continue
+        form.use(item)
+    span = next((word.text for word in words if word.text in ("day", "week", "month", "quarter")), None)
+    return {"horizon": span, **tail} if span and "horizon" not in tail else tail
 
 
 def compare_allocations(form: Form) -> dict[str, Any]:
@@ -239,6 +262,10 @@ def explain(form: Form) -> dict[str, Any]:
         detail = form.one("scenario")
         if detail in (None, "all", "default"):
             form.ask("In which scenario? Name one.")
+    elif topic == "years":
+        days = form.take("date")
+        words = {word.text for word in form.reading.words}
+        detail = days[0].text if days else next((name for word, name in CRISES.items() if word in words), None)
     elif topic == "costs":
         multiples = [i for i in form.all("number") if i.unit == "multiple"]
         form.use(*multiples)
@@ -252,6 +279,13 @@ def explain(form: Form) -> dict[str, Any]:
     for kind in ("worlds", "template", "split"):
         form.take(kind)
     return {"run": _run(form) or "last", "topic": topic, "detail": detail}
+
+
+CRISES: Final = {
+    "financial": "Global financial crisis", "gfc": "Global financial crisis", "lehman": "Lehman", "dot": "Dot-com",
+    "dotcom": "Dot-com", "ltcm": "Long-Term Capital Management", "euro": "Euro debt", "covid": "COVID-19",
+}  # fmt: skip
+"""Words that name a past crisis."""
 
 
 def _repeats_request(focus: Focus, amount: Item) -> bool:
@@ -277,6 +311,13 @@ def compare_results(form: Form) -> dict[str, Any]:
         form.ask("Please name only the two results to compare.")
     first, second = runs if len(runs) == 2 else (runs[0] if runs else "previous", "last")
     return {"first": first, "second": second}
+
+
+def list_saved(form: Form) -> dict[str, Any]:
+    what = form.one("kept")
+    if what is None:
+        form.ask("A list of what? Say, my saved strategies.")
+    return {"what": what or "strategies"}
 
 
 def open_holdout(form: Form) -> dict[str, Any]:

@@ -64,3 +64,13 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         elif value not in (None, (), [], {}):
             changed[name] = value
     return changed
+
+
+FLOWS: Final = ("contribution", "withdrawal")
+
+
+def without_flows(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old arguments without payments, if the new ones name others "instead"."""
+    if "plan" not in old or not any(name in new.get("plan", {}) for name in FLOWS):
+        return old
+    return {**old, "plan": {name: value for name, value in old["plan"].items() if name not in FLOWS}}

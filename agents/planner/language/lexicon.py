@@ -34,7 +34,7 @@ TRANSLATIONS: Final = {
 }
 """Words of the field in other languages."""
 NAMES: Final = ("function", "estimator", "rebalancing", "template", "method", "covariance", "scenario", "engine",
-    "worlds", "goal", "asset")  # fmt: skip
+    "worlds", "goal", "asset", "kept")  # fmt: skip
 """Kinds of names from fixed lists."""
 OTHER_NAMES: Final = {"elsewhere": "asset"}
 NOUNS: Final = {

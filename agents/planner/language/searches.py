@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
 from agents.planner.language.lexicon import VOCABULARY
+from agents.planner.language.windows import window_of
 from desk.figures.guard.numbers import find_numbers
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.config import SearchSpace
@@ -29,7 +30,7 @@ def search(form: Form) -> dict[str, Any]:
         form.take("amount", "transaction_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
-        **_window(form), "safe": _safe_leg(form),
+        **window_of(form), "safe": _safe_leg(form),
         "name": next(iter(form.names("name")), None), "assets": _assets(form), **quotes,
         "lookbacks": tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback"),
         "weight_functions": form.choice("function", space.weight_functions),
@@ -40,10 +41,6 @@ def search(form: Form) -> dict[str, Any]:
     base = _base(form, wish)
     _ask_about(form, wish, base)
     return {"wish": {"base": base, **wish}}
-
-
-FROM: Final = frozenset("since from after starting between".split())
-UNTIL: Final = frozenset("until till to through before".split())
 
 
 def _weight_bounds(form: Form) -> dict[str, str]:
@@ -59,26 +56,6 @@ def _weight_bounds(form: Form) -> dict[str, str]:
             form.use(cue, *after[:2], *form.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
     return {}
-
-
-def _window(form: Form) -> dict[str, str]:
-    """The first and the last day of the prices: "since 2005", "from March 2005 to 2015"."""
-    dates = form.all("date")
-    if len(dates) > 2:
-        form.ask("Which days are the first and the last of the prices?")
-        return {}
-    form.use(*dates)
-    if len(dates) == 2:
-        form.take("sense", "between")
-        return {"first_day": dates[0].text, "last_day": dates[1].text}
-    window: dict[str, str] = {}
-    for day in dates:
-        before = form.reading.words[day.first - 1].text if day.first else ""
-        if before in FROM | UNTIL:
-            window["first_day" if before in FROM else "last_day"] = day.text
-        else:
-            form.ask("Is the date the first or the last day of the prices?")
-    return window
 
 
 def _safe_leg(form: Form) -> str | None:

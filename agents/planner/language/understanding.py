@@ -7,7 +7,16 @@ from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
 from agents.planner.language.builders import OF_STRATEGY
-from agents.planner.language.earlier_calls import BUILT_ON, MERGED, fits, merged, quotes_of, replaced, whole_of
+from agents.planner.language.earlier_calls import (
+    BUILT_ON,
+    MERGED,
+    fits,
+    merged,
+    quotes_of,
+    replaced,
+    whole_of,
+    without_flows,
+)
 from agents.planner.language.form import QUESTIONS, Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon
@@ -88,6 +97,7 @@ IMPERATIVES: Final = {
 """Verbs at the beginning that only some abilities answer."""
 OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed recommendation".split())
 """Words for what a search has found: a message with one is about its result."""
+OF_SEARCH: Final = ("optimize", "explain")
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
@@ -225,7 +235,9 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
     form = Form(division.reading, division.items, focus=talk.focus, fields=ability.fields, offer=ability.offer,
                 topic=ability.topic, built_on=last is not None)  # fmt: skip
     arguments = ability.build(form)
-    arguments = merged(last, arguments) if last is not None else arguments
+    if last is not None:
+        instead = any(word.text == "instead" for word in reading.words)
+        arguments = merged(without_flows(last, arguments) if instead else last, arguments)
     evidence = _evidence(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
     if form.other_pairs:
@@ -277,6 +289,7 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
     evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
     if ability.topic is not None:
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
+        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_STRATEGY)
         evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
     return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
 
@@ -284,6 +297,9 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
 def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) -> float:
     """Evidence that the message is about what was done last."""
     shown = any(word.text in SHOWING for word in division.reading.words)
+    sheet = division.has("asset") or "sheet" in division.reading.text.lower()
+    if ability.offer == "tearsheet" and not sheet and focus.last in OF_SEARCH:
+        return -1.0  # the worst years of what was found
     if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
         return -1.0
     about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))

@@ -18,6 +18,7 @@ SUBJECTS: Final = {ability.tool: ability.subject for ability in ABILITIES}
 LABELS: Final = {
     "sp500": "the index", "stocks": "all bundled stocks", "detail": "about", "like": "made from", "wish": "search",
     "lookbacks": "lookback", "inner": "inner portfolio", "goal": "goal", "run": "result", "amount": "the whole",
+    "what": "list of",
 }  # fmt: skip
 RUNS: Final = ("run", "first", "second")
 UNSAID: Final = {"base": "new", "run": "last", "like": "base_case", "first": "previous", "second": "last"}
@@ -43,8 +44,9 @@ def reading_claims(call: Call, figures: Sequence[Figure], computed: Sequence[Fig
     names, amounts = ([part for part in parts if ("{{" in part) is amount] for amount in (False, True))
     texts = [f"How your message was read: {'; '.join(names)}.", f"With it goes {'; '.join(amounts)}."]
     if not _passes(texts[1], everything):  # a label may name a quantity of the result
-        texts[1] = f"It has {', '.join(part.partition(' for ')[0] for part in amounts)}."
-    return [text for text in texts if _passes(text, everything)]
+        labels = [part.partition(" for ")[2] for part in amounts]
+        texts[1] = f"Your amounts were taken for {', '.join(filter(None, labels))}." if any(labels) else ""
+    return [text for text in texts if text and _passes(text, everything)]
 
 
 def _parts(arguments: dict[str, Any], figures: Sequence[Figure]) -> Iterator[str]:
@@ -70,12 +72,13 @@ def _parts(arguments: dict[str, Any], figures: Sequence[Figure]) -> Iterator[str
 
 def _holding(holding: dict[str, str], figures: Sequence[Figure]) -> str:
     share = holding.get("weight") or holding.get("amount")
-    return f"{_amount(share, figures)} of {_name(holding['asset'])}" if share else _name(holding["asset"])
+    named = share is not None and _figure(share, figures) is not None
+    return f"{_amount(share or '', figures)} of {_name(holding['asset'])}" if named else _name(holding["asset"])
 
 
 def _amount(quote: str, figures: Sequence[Figure]) -> str:
     figure = _figure(quote, figures)
-    return f"amount {{{{{figure}}}}}" if figure else "the amount given"
+    return f"amount {{{{{figure}}}}}" if figure else "an amount of before"
 
 
 def _figure(quote: str, figures: Sequence[Figure]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from desk.figures.figures import Claim, Figure, RenderedClaim, format_figure
+from desk.figures.figures import WHOLE_SENTENCE, Claim, Figure, RenderedClaim, format_figure
 from desk.figures.guard.abbreviations import mask_abbreviations
 from desk.figures.guard.allowed_phrases import find_allowed_phrases
 from desk.figures.guard.numbers import find_numbers, find_unexplained, is_name
@@ -148,6 +148,9 @@ def _references(text: str, figure_ids: set[str]) -> Iterator[str]:
 
 
 def _quantities(text: str, figures: Sequence[Figure]) -> Iterator[str]:
+    whole = REFERENCE.fullmatch(text.strip())
+    if whole and any(figure.id == whole[1] and figure.quantity == WHOLE_SENTENCE for figure in figures):
+        return  # a sentence that code wrote, and nothing beside it that could misname it
     for figure, correction in wrong_quantities(text, figures):
         yield f'wrong_quantity: {{{{{figure.id}}}}} is "{figure.quantity}"; {correction}'
 

@@ -1,7 +1,7 @@
 """Ranking of the finalists, and how many are indistinguishable from the best."""
 
 from desk.figures import labels
-from desk.figures.figures import Figure, Unit
+from desk.figures.figures import Figure, Unit, format_figure
 from desk.figures.sheet import Sheet
 from desk.optimization.mandate_limits import limit_label
 from desk.optimization.result import Finalist, OptimizationResult
@@ -44,7 +44,25 @@ def build_ranking(result: OptimizationResult) -> Ranking:
         if row.winner:
             _add_winner(sheet, row, ratio=result.manifest.request.goal in RATIO_GOALS)
         _add_finalist(sheet, row, ratio=result.manifest.request.goal in RATIO_GOALS)
+    _add_sentences(sheet, rows, ratio=result.manifest.request.goal in RATIO_GOALS)
     return Ranking(ranked=rows, within_noise=near, figures=sheet.figures)
+
+
+def _add_sentences(sheet: Sheet, rows: tuple[RankedFinalist, ...], *, ratio: bool) -> None:
+    """The best finalists in sentences; one that breaks a limit is not among them."""
+    winner = next((row for row in rows if row.winner), None)
+    others = [row for row in rows if not row.winner and row.finalist.feasible]
+    if winner is None:
+        return
+    names = [winner.name, *(row.name for row in others[:2])]
+    best = f"The best is {names[0]}" + "".join(f"; then {name}" for name in names[1:]) + "."
+    sheet.say("best_sentence", best)
+    if others:
+        gap, unit = to_display_unit(others[0].finalist.behind_best, ratio=ratio)
+        distance = format_figure(Figure(id="gap", quantity="", value=gap.value, error=gap.error, unit=unit, source=""))
+        chance = ", which chance explains" if others[0].finalist.indistinguishable else ""
+        second = f"The second best is {others[0].name}: it is {distance} behind the best finalist{chance}."
+        sheet.say("second_sentence", second)
 
 
 def _add_winner(sheet: Sheet, row: RankedFinalist, *, ratio: bool) -> None:

@@ -31,6 +31,7 @@ Topic: TypeAlias = Literal[
     "assets",
     "what_would_change",
     "computed",
+    "report",
 ]
 """Topics of a question on a result; `alternative` asks why another weight function did not win, `assets` what each of
 several assets contributes."""
@@ -114,7 +115,7 @@ def _limits(figures: Sequence[Figure]) -> Iterator[str]:
     elif "binding_limit" in values:
         yield "The limit that binds is {{binding_limit}}."
     elif all(float(values[f"limit_{n}_statistic"]) <= float(values[f"limit_{n}_allowed"]) for n in places):
-        yield "The winner keeps every limit, so none stands in its way."
+        yield "No limit binds: the winner keeps every limit."
     for n in places[:_SPOKEN]:
         yield (
             f"What {{{{limit_{n}_name}}}} measures in {{{{limit_{n}_scenario}}}} is {{{{limit_{n}_statistic}}}}; "
@@ -137,6 +138,9 @@ def _benchmarks(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
 
 
 def _years(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    for name in ("asked", "worst", "best"):
+        if f"years_{name}_sentence" in ids:
+            yield f"{{{{years_{name}_sentence}}}}"
     if "worst_year" in ids:
         yield (
             "Its worst calendar year against the benchmark was {{worst_year}}, with a return of the winner of "
@@ -185,10 +189,16 @@ def _asset_places(ids: set[str], pattern: str) -> list[int]:
 
 def _computed(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
     yield (
-        "The number of configurations tried is {{trials}}, in scenarios whose number is {{scenario_count}}, each of "
-        "{{paths}} simulated paths whose length is {{path_years}}."
+        "The search tried {{trials}} configurations in {{scenario_count}} scenarios, each on {{paths}} simulated "
+        "paths; the length of each path is {{path_years}}."
     )
     yield ("Evaluations on all paths: {{evaluations}}. Configurations that were dropped after few paths: {{screened}}.")
+
+
+def _report(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    if "report_sentence" in ids:
+        yield "{{report_sentence}}"
+    yield "The report has all charts, tables and tests of the result, and the page of each number."
 
 
 _CASES: Mapping[Topic, str] = {
@@ -212,4 +222,5 @@ _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "next_trade": _next_trade,
     "assets": _assets,
     "computed": _computed,
+    "report": _report,
 }

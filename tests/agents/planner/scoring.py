@@ -35,6 +35,8 @@ USUAL: dict[str, Any] = {
     "second": "last",
 }
 """Arguments that mean the same as their absence."""
+LATER = frozenset({"level", "horizon"})
+"""Fields that tools gained after the texts were written; what they hold stands in the texts."""
 ASSETS = {"apple": "AAPL", "walmart": "WMT", "pepsi": "PEP", "pfizer": "PFE", "home depot": "HD", "chevron": "CVX"}
 
 
@@ -107,7 +109,11 @@ def _same(ours: tuple[str, dict[str, Any]], accepted: dict[str, Any]) -> bool:
 def _plain(value: Any, key: str = "") -> Any:
     """Arguments in one form: names of assets as tickers, quotes as numbers, without what is usual or empty."""
     if isinstance(value, dict):
-        plain = {name: _plain(each, name) for name, each in value.items() if each not in (None, [], (), {})}
+        plain = {
+            name: _plain(each, name)
+            for name, each in value.items()
+            if each not in (None, [], (), {}) and name not in LATER
+        }
         if key == "" and isinstance(plain.get("plan"), dict):
             plain["plan"].pop("base", None)
         return {name: each for name, each in plain.items() if each not in ({}, _plain(USUAL.get(name), name))}

@@ -1,19 +1,23 @@
 """Replies to the results of every tool of the assistant: claims pass the guard, and every table cell has a figure."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 from langchain.tools import ToolRuntime
 
+from agents.planner.assistant import TALK
+from agents.planner.declines import DECLINES, ELSE
 from agents.planner.sentences import describe_tool_result
 from desk.conversation.answers import Refusal, ResultExplanation, RunSummary
 from desk.conversation.context import ChatContext, Evidence
+from desk.conversation.definitions import define, definitions
 from desk.conversation.focus import Focus
 from desk.conversation.tables import build_exhibits
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, Shock, StrategyWish, Wish
-from desk.figures.figures import Figure, collect_figures
+from desk.figures.figures import Claim, Figure, collect_figures, format_figure
 from desk.figures.guard.claims import MAX_CLAIMS, check, render
 from desk.governance.estimates import Estimate, ExpectedTime
 from desk.governance.principals import Principal
@@ -31,7 +35,7 @@ from store.embedded import open_store
 from tests.sample_attribution import with_assets
 from tests.sample_result import limit_checks, sample_result
 from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
-from tools.results import compare_results, explain_result, list_results, open_holdout
+from tools.results import compare_results, explain_result, list_results, list_saved, open_holdout
 from tools.searches import estimate_optimization, run_optimization
 from tools.strategies import add_scenario, evaluate_strategy, save_strategy, show_scenarios
 from tools.tearsheets import show_tearsheet
@@ -173,7 +177,127 @@ async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> st
         assert ids.issuperset(exhibit.ids())
         assert {len(row) for row in exhibit.rows} == {len(exhibit.columns)}
         assert all(any(row) for row in exhibit.rows)
-    return " ".join(render(claim, figures).text for claim in claims)
+    texts = [render(claim, figures).text for claim in claims]
+    check_wording(texts)
+    return " ".join(texts)
+
+
+METHOD = ("The table", "The number of", "The term", "How ", "The configuration", "In the table", "These are", "This is")
+"""Openings of sentences about the method, or about the answer itself."""
+GRAMMAR = re.compile(r"\b(?:a the|the the|a an|an the|is is|number \d|whose number)\b|  |\.\.|,,|\{\{", re.IGNORECASE)
+
+
+def check_wording(texts: Sequence[str]) -> None:
+    """The first sentence is the answer, and every sentence is one."""
+    assert not texts[0].startswith(METHOD), texts[0]
+    hostile = HOSTILE.split("{{", maxsplit=1)[0].strip()
+    for text in texts:
+        assert hostile in text or not GRAMMAR.search(text), text
+        assert text[0].isupper() or text[0].isdigit() or hostile in text, text
+        assert text.endswith((".", "?")), text
+
+
+def test_every_definition_begins_with_its_term() -> None:
+    for term, (full, _) in definitions().items():
+        [sentence] = [str(f.value) for f in define(term).figures if f.id == "term_sentence"]
+        check_wording([sentence])
+        name, _, rest = sentence.partition(" is ")
+        assert rest
+        assert name.split(" (")[0].casefold() == full.casefold()
+
+
+@pytest.mark.parametrize("text", [*DECLINES, ELSE, *TALK.values()])
+def test_declines_say_why_and_what_works(text) -> None:
+    assert check(Claim(section="answer", text=text), ()) == []
+    check_wording([text])
+    assert ";" in text or text in (ELSE, *TALK.values())
+
+
+@pytest.mark.parametrize("topic", get_args(Topic))
+@pytest.mark.parametrize("colour", COLOURS[:3])
+async def test_the_guard_passes_every_way_to_begin(context, topic, colour) -> None:
+    details: dict[str, str] = {"alternative": "sigmoid", "scenario": "base_case"}
+    content, result = await call_tool(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
+    for message in (
+        "how sure are you?",
+        "why is it red?",
+        "is it luck?",
+        "with double the costs?",
+        "how much? second?",
+    ):
+        claims = list(describe_tool_result("explain_result", content, failed=False, message=message))
+        assert [problem for claim in claims for problem in check(claim, collect_figures(result))] == [], message
+
+
+@pytest.mark.parametrize(
+    ("message", "first"),
+    [
+        ("is it luck?", "It may well be luck: the probability"),
+        ("why is the verdict red?", "The verdict is red because luck may explain the lead"),
+        ("how sure are you?", "Not sure enough to switch: the probability"),
+    ],
+)
+async def test_a_question_about_luck_is_answered_as_it_was_asked(context, message, first) -> None:
+    content, result = await call_tool(context, explain_result, topic="luck", run="red")
+    claims = list(describe_tool_result("explain_result", content, failed=False, message=message))
+    assert render(claims[0], collect_figures(result)).text.startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("message", "first"),
+    [
+        ("how deep did it fall?", "In money the deepest fall of the portfolio"),
+        ("how much could I lose in a month?", "Over 21 sessions, a month, the loss exceeds EUR"),
+        ("what is its beta?", "The beta of the portfolio is"),
+        ("which crisis was worst?", "The crisis that cost the portfolio most"),
+        ("risk of it", "The portfolio has a volatility of"),
+    ],
+)
+async def test_the_first_sentence_about_a_risk_is_the_one_that_was_asked_for(context, message, first) -> None:
+    content, result = await call_tool(context, assess_portfolio, portfolio=INDEX)
+    claims = list(describe_tool_result("assess_portfolio", content, failed=False, message=message))
+    assert render(claims[0], collect_figures(result)).text.startswith(first)
+
+
+async def test_the_level_and_horizon_of_the_losses_are_those_that_were_asked_for(context) -> None:
+    _, usual = await call_tool(context, assess_portfolio, portfolio=INDEX)
+    _, asked = await call_tool(context, assess_portfolio, portfolio=INDEX, level="99%", horizon="10 days")
+    sentences = {f.id: str(f.value) for f in asked.figures if f.id == "risk_tail_sentence"}
+    figures = {f.id: f for f in usual.figures}
+    loss = format_figure(figures["risk_value_at_risk_99_10d_historical"])
+    assert sentences["risk_tail_sentence"].startswith("Over 10 sessions, two weeks, the loss exceeds EUR ")
+    assert f"({loss}) with a probability of 1%" in sentences["risk_tail_sentence"]
+
+
+async def test_a_changed_strategy_is_compared_with_the_one_before(context) -> None:
+    own = replace(context, run="change", evidence=Evidence())
+    wish = StrategyWish(weight_function="inverse_vol", lookback="63 days")
+    _, before = await call_tool(own, evaluate_strategy, strategy=wish)
+    _, after = await call_tool(own, evaluate_strategy, strategy=StrategyWish(base="last", rebalancing="weekly"))
+    figures = {f.id: f for f in (*after.figures,)}
+    text = str(figures["quick_change_sentence"].value)
+    fall = [
+        format_figure(next(f for f in r.figures if f.id == "quick_strategy_history_max_drawdown"))
+        for r in (before, after)
+    ]
+    assert text.startswith("With rebalancing weekly instead of monthly, on history the growth a year ")
+    assert f"from {fall[0]} to {fall[1]}" in text
+
+
+async def test_a_year_of_a_strategy_is_the_one_of_its_table(context) -> None:
+    wish = StrategyWish(template="twelve_month_rule", first_day="2008", last_day="2008")
+    _, result = await call_tool(replace(context, run="year", evidence=Evidence()), evaluate_strategy, strategy=wish)
+    figures = {f.id: f for f in result.figures}
+    text = str(figures["quick_period_sentence"].value)
+    for who in ("strategy", "sixty_forty_cash", "equity"):
+        assert format_figure(figures[f"quick_year_2008_{who}"]) in text
+
+
+async def test_what_is_kept_is_listed_by_name(context) -> None:
+    assert "S&P" not in await describe_call(context, list_saved, what="data")
+    assets = await describe_call(context, list_saved, what="assets")
+    assert assets.startswith("You have 21 assets: ")
+    assert "You have no stored portfolio yet." in await describe_call(context, list_saved, what="portfolios")
 
 
 @pytest.mark.parametrize(
@@ -189,11 +313,11 @@ async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> st
 )
 async def test_a_quick_evaluation_starts_with_the_comparison_and_has_warnings(context, wish) -> None:
     text = await describe_call(context, evaluate_strategy, strategy=wish)
-    assert "a constant weight of the same volatility" in text
+    assert text.startswith("From 1991-01-04 to 2016-05-23 ")
     assert ("a risky weight of only 50%" in text) == (wish.weight_function == "sigmoid")
     constant = wish.template == "constant_weight"
-    assert ("was no different from a constant weight" in text) == constant
-    assert ("no more than chance explains" in text) or not constant
+    assert ("a constant weight of the same volatility" in text) != constant, "it is not compared with itself"
+    assert ("60/40 in cash grew" in text) != constant
 
 
 async def test_a_strategy_that_the_chat_shows_counts_once_as_tried(context) -> None:
@@ -267,7 +391,7 @@ async def test_a_stress_that_was_asked_for_is_described(context) -> None:
     asked: dict[str, Any] = {"portfolio": STOCKS, "loss": "25%", "shocks": shocks}
     text = await describe_call(context, assess_portfolio, **asked)
     assert "In the reverse stress the loss asked for is 25.0%" in text
-    assert "In the factor stress the loss of the portfolio is" in text
+    assert "If the S&P 500 falls by 30% and XOM rises by 10%, the portfolio loses " in text
     _, result = await call_tool(context, assess_portfolio, **asked)
     assert [(row.factor, row.move) for row in result.factor_stress.factors] == [("sp500", -0.3), ("XOM", 0.1)]
     tables = {exhibit.title: exhibit for exhibit in build_exhibits(result)}
@@ -306,7 +430,7 @@ async def test_allocations_markets_and_wealth_are_described(context) -> None:
     )
     saving = SavingsWish(portfolio=INDEX, years="5 years", goal="EUR 1.1m", withdrawal="EUR 1,000", paths="200")
     sheet = await describe_call(context, show_tearsheet, portfolio=INDEX, benchmark="AAPL")
-    assert "growth a year of the series" in sheet
+    assert "a year, with a volatility of" in sheet
     assert "faster than the benchmark of the tear sheet, AAPL" in sheet
     wealth = await describe_call(context, simulate_wealth, plan=saving)
     assert "the probability of reaching the goal" in wealth
@@ -317,7 +441,7 @@ async def test_a_search_estimate_and_the_list_of_runs_are_described(context) -> 
     described = await describe_call(context, estimate_optimization, wish=Wish())
     assert "Nothing was launched" in described
     assert "13 seconds (9 to 17 seconds, from 14 runs here)" in described
-    assert "newest on top" in await describe_call(context, list_results)
+    assert (await describe_call(context, list_results)).startswith("You have 4 results; the newest is ")
     assert "12 bps a year" in await describe_call(context, open_holdout, run="green")
     assert "There is no run yet." in await describe_call(replace(context, run="t2", runs=GivenRuns({})), list_results)
 
@@ -342,7 +466,9 @@ async def test_every_topic_of_every_result_has_an_answer(context, colour) -> Non
 
 
 async def test_a_met_mandate_and_an_infeasible_one_are_distinguished(context) -> None:
-    assert "The winner keeps every limit" in await describe_call(context, explain_result, topic="limits", run="green")
+    assert "No limit binds: the winner keeps every limit" in await describe_call(
+        context, explain_result, topic="limits", run="green"
+    )
     assert "The limit that binds is" in await describe_call(context, explain_result, topic="limits", run="infeasible")
 
 
@@ -388,7 +514,7 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
 
 @pytest.mark.parametrize("term", ["expected shortfall", "CPPI", "PBO", "turnover"])
 async def test_a_term_is_defined_in_the_words_of_the_desk(context, term) -> None:
-    assert "Its definition: " in await describe_call(context, define_term, term=term)
+    assert " is a" in (said := await describe_call(context, define_term, term=term)) or " is the " in said
 
 
 async def test_a_refusal_is_described_by_reference(context) -> None:

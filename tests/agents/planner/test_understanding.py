@@ -195,7 +195,6 @@ def test_amounts_are_read_beside_their_cues(text: str, field: str, quote: str) -
         "how did the index do in 2008?",
         "optimize the S&P 500 at 10% volatility in 2008",
         "evaluate drawdown control with the risk control template",
-        "VaR 97.5% of AAPL",
         "simulate 100k in 60% AAPL and 40% KO for 10 years, rebalanced quarterly",
         "does trend following work on GE?",
         "simulate 100k in the index for 10 years, 5,000 a year",

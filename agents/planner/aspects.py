@@ -1,0 +1,65 @@
+"""Puts the sentence that a message asks for first: aspects of a result and the words that ask for each."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Final, NamedTuple
+
+ASPECTS: Final = {
+    "correlation": r"correlat\w*|move together|diversif\w*",
+    "beta": r"beta",
+    "concentration": r"concentrat\w*|contribut\w*|biggest (?:risk|position)|(?:share|most|source) of (?:the |my )?risk|"
+    r"where does the risk|which (?:holding|stock|asset|position)",
+    "ruin": r"run(?:s|ning)? (?:out|dry)|last|ruin|broke|deplete\w*|exhausted|survive\w*|outlive\w*",
+    "goal": r"reach\w*|goal|get to|hit|target",
+    "loss": r"lose|losing|loss|less than (?:i|we) (?:paid|put)",
+    "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|"
+    r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?",
+    "crisis": r"cris[ei]s|lehman|dot ?-?com|covid\w*|pandemic|2008|2020|2000|1998",
+    "drawdown": r"drawdown\w*|peak|deepest|underwater|how deep|max dd|mdd|fall(?:s|en)?|fell",
+    "sharpe": r"sharpe|risk ?-?adjusted",
+    "year": r"(?:worst|best|calendar|which|bad|good) years?|year by year|by year",
+    "cost": r"costs?|turnover|expens\w*|how much trading|trade often",
+    "weight": r"weight|exposure|invested (?:now|today)|hold(?:s|ing)? (?:now|today)|position",
+    "versus": r"beats?|better|worse|outperform\w*|benchmark|against|versus|vs|index|than|worth|still (?:hold|work)s?",
+    "trend": r"trend\w*|momentum|rising|falling|up or down|direction",
+    "phase": r"bull\w*|bear\w*|regime|where do we stand",
+    "turbulence": r"turbulen\w*|stress\w*|two states",
+    "volatility": r"nervous|jumpy|volatil\w*|vol|swing\w*|fluctuat\w*|calm\w*|risky",
+    "growth": r"growth|grew|grow|returns?|returned|earn\w*|made|gain\w*|perform\w*",
+    "multiple": r"doubl\w*|twice|tripl\w*|times|higher|\d+ ?x|x\d+|without costs|free",
+    "second": r"second|runner ?-?up|next best|2nd|number two|after the winner",
+    "trade": r"how much|trade|buy|sell|amount|size",
+    "certainty": r"how (?:sure|certain|confident)|trust|reli\w+|confiden\w+|believe",
+    "colour": r"why|red|amber|green|colour|color|light",
+}
+"""Words that ask for an aspect; the first aspect that has a sentence decides."""
+
+
+class Sentence(NamedTuple):
+    """A sentence about a result and the aspects that it answers."""
+
+    text: str
+    about: str
+    on_demand: bool = False
+    """Whether it is left out if it is not asked for."""
+
+
+def answering_first(sentences: Iterable[str | Sentence], message: str) -> list[str]:
+    """The texts in order, those of the aspect that the message asks for before all others."""
+    listed = [each if isinstance(each, Sentence) else Sentence(each, "") for each in sentences]
+    asked = next(
+        (name for name in ASPECTS if any(name in s.about.split() for s in listed) and asks(name, message)), None
+    )
+    told = [s for s in listed if not s.on_demand or asked in s.about.split()]
+    return [s.text for s in sorted(told, key=lambda s: asked not in s.about.split())]
+
+
+def asks(aspect: str, message: str) -> bool:
+    """Whether the message asks for an aspect."""
+    return _pattern(aspect).search(message) is not None
+
+
+@cache
+def _pattern(aspect: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{ASPECTS[aspect]})\b", re.IGNORECASE)

@@ -1,0 +1,30 @@
+"""The days that a message names."""
+
+from typing import Final
+
+from agents.planner.language.form import Form
+
+FROM: Final = frozenset("since from after starting between".split())
+UNTIL: Final = frozenset("until till to through before".split())
+
+
+def window_of(form: Form) -> dict[str, str]:
+    """The first and the last day of the prices: "since 2005", "from March 2005 to 2015", of an evaluation "in 2008"."""
+    dates = form.all("date")
+    if len(dates) > 2:
+        form.ask("Which days are the first and the last of the prices?")
+        return {}
+    form.use(*dates)
+    if len(dates) == 2:
+        form.take("sense", "between")
+        return {"first_day": dates[0].text, "last_day": dates[1].text}
+    window: dict[str, str] = {}
+    for day in dates:
+        before = form.reading.words[day.first - 1].text if day.first else ""
+        if before in FROM | UNTIL:
+            window["first_day" if before in FROM else "last_day"] = day.text
+        elif form.offer == "evaluate":
+            window = {"first_day": day.text, "last_day": day.text}
+        else:
+            form.ask("Is the date the first or the last day of the prices?")
+    return window

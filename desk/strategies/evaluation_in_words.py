@@ -1,0 +1,128 @@
+"""A changed configuration against the one before, and a period of an evaluation, each in a sentence."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from desk.base.errors import InvalidInput
+from desk.base.text import number, spaced
+from desk.figures import labels
+from desk.optimization.judgement.historical_record import unlocked_days
+from desk.strategies.evaluation import EvaluationRun
+from desk.strategies.evaluation_schemas import QuickEvaluation, Window
+from desk.strategies.templates import Rule
+from quant.numeric.units import BASIS_POINTS
+from quant.performance.growth import compounded, drawdowns
+
+
+def describe_evaluation(evaluation: QuickEvaluation) -> str:
+    """What the configuration would have brought on the days used, and full investment beside it."""
+    own, _, mixed, equity = evaluation.held
+    grown, beside, full = (_percent(rule.history.metrics.geometric_return.value) for rule in (own, mixed, equity))
+    fall, full_fall = (_percent(rule.history.metrics.max_drawdown.value) for rule in (own, equity))
+    others, name = f"full investment {full} a year, with a deepest fall of {full_fall}", evaluation.name
+    if own.config == mixed.config:
+        name = f"60/40 in cash, a {name},"
+    else:
+        others = f"60/40 in cash grew {beside} a year and {others}"
+    return (
+        f"From {evaluation.first_day} to {evaluation.last_day} {name} would have grown {grown} a year, with "
+        f"a volatility of {_percent(own.history.metrics.volatility.value)} and a deepest fall of {fall}; {others}."
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{number(100.0 * value, 1)}%"
+
+
+def describe_change(before: QuickEvaluation, after: QuickEvaluation) -> str | None:
+    """What was changed and what that does on history; None if the configurations are the same."""
+    changes = ", ".join(dict.fromkeys(_changes(before.rule, after.rule)))
+    if not changes:
+        return None
+    old, new = (evaluation.held[0].history.metrics for evaluation in (before, after))
+    effects = (
+        _effect("the growth a year", old.geometric_return.value, new.geometric_return.value),
+        _effect("the volatility", old.volatility.value, new.volatility.value),
+        _effect("the deepest fall", old.max_drawdown.value, new.max_drawdown.value),
+        _effect("the yearly cost", old.cost.value, new.cost.value, unit=" bps"),
+    )
+    return f"With {changes}, on history {', '.join(effects[:-1])} and {effects[-1]}."
+
+
+def describe_period(run: EvaluationRun, window: Window) -> str:
+    """Returns of the strategy and of simpler rules over a short time; `InvalidInput` for no session."""
+    days = unlocked_days(run.world)
+    dates = run.world.market.dates[days]
+    first = dates[0] if window.first_day is None else np.datetime64(window.first_day, "D")
+    last = dates[-1] if window.last_day is None else np.datetime64(window.last_day, "D")
+    within = np.flatnonzero((dates >= first) & (dates <= last))
+    if within.size == 0:
+        allowed = f"days within {dates[0]} to {dates[-1]}; the later ones are locked"
+        raise InvalidInput(
+            "window", f"{first} to {last}", reason=f"no session lies within {first} to {last}", allowed=allowed
+        )
+    part = slice(days.start + int(within[0]), days.start + int(within[-1]) + 1)
+    own, mixed, equity = (run.world.total(run.series[k, 0, part], part) for k in (0, 2, 3))
+    share = partial(number, digits=1)
+    own_return, mixed_return, equity_return = (share(100.0 * compounded(x)) for x in (own, mixed, equity))
+    return (
+        f"From {dates[within[0]]} to {dates[within[-1]]} it returned {own_return}%, 60/40 in cash {mixed_return}% and "
+        f"full investment {equity_return}%; its deepest fall in that time was "
+        f"{share(100.0 * float(drawdowns(own).max()))}%."
+    )
+
+
+def _effect(label: str, old: float, new: float, *, unit: str = "%") -> str:
+    scale, digits = (100.0, 1) if unit == "%" else (BASIS_POINTS, 0)
+    before, after = (number(scale * value, digits) for value in (old, new))
+    if before == after:
+        return f"{label} stays {after}{unit}"
+    return f"{label} {'rises' if new > old else 'falls'} from {before}{unit} to {after}{unit}"
+
+
+def _changes(before: Rule, after: Rule) -> Iterator[str]:
+    if before.config.weight_function != after.config.weight_function:
+        yield f"{labels.strategy_label(after.config)} instead of {labels.strategy_label(before.config)}"
+        return
+    for old, new in ((before.config, after.config), (before.mandate, after.mandate)):
+        for name in type(new).model_fields:
+            first, second = getattr(old, name), getattr(new, name)
+            if first != second and name not in HIDDEN:
+                yield f"{NAMES.get(name, spaced(name))} {_shown(name, second)} instead of {_shown(name, first)}"
+
+
+HIDDEN = frozenset({"inner"})
+NAMES = {
+    "weight_function": "the weight function",
+    "rebalancing": "rebalancing",
+    "lookback_days": "a lookback of",
+    "estimator": "the estimator",
+    "target_volatility": "a target volatility of",
+    "no_trade_band": "a no-trade band of",
+    "transaction_cost_bps": "a cost of trading of",
+}
+
+
+def _shown(name: str, value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case str():
+            return spaced(value)
+        case int() | float() if name.endswith("_days"):
+            return f"{number(value)} days"
+        case int() | float() if name.endswith("_bps"):
+            return f"{value:g} bps"
+        case int() | float() if name in SHARES:
+            return f"{number(100.0 * value, 1).removesuffix('.0')}%"
+        case _:
+            return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+SHARES = frozenset(
+    "target_volatility no_trade_band constant_weight min_weight max_weight floor midpoint calm_weight turbulent_weight "
+    "drawdown_cap".split()
+)
+"""Settings that are shown in percent."""
