@@ -71,10 +71,9 @@ class Compute(StageStack):
         """The ARNs of the resources that this stage has."""
         config = self.config
         names: tuple[Resource, ...] = ("records", "events", "audit", "checkpoints")
-        tables = {name: [self.arn("dynamodb", f"table/{config.named(name)}")] for name in names}
         documents, jobs = (f"arn:aws:s3:::{config.globally_named(name)}" for name in ("documents", "jobs"))
         arns: dict[Resource, list[str]] = {
-            **tables,
+            **{name: [self.arn("dynamodb", f"table/{config.named(name)}")] for name in names},
             "documents": [documents, f"{documents}/*"],
             "queue": [self.queue.queue_arn],
             "dead": [self.dead.queue_arn],

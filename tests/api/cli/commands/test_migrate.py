@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ RUN = {
 EVENT = {"pk": {"S": "ann#e#r1"}, "sk": {"S": f"n#{1:019d}"}, "event_id": {"S": "e1"}, "text": {"S": "{}"}}
 
 
-def migrated(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, object]]:
+def migrated(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, Any]]:
     code = run(["migrate", "--json", *options])
     return code, json.loads(capsys.readouterr().out)
 
