@@ -152,8 +152,8 @@ def _years(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
 def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
     yield "The day of the latest price is {{as_of}}; the risky weight of the winner that day is {{today_weight}}."
     yield (
-        "The risky weight of the current rule that day is {{today_current_rule_weight}}, so the next trade is "
-        "{{next_trade}} of wealth."
+        "The risky weight of the current rule that day is {{today_current_rule_weight}}; to follow the winner, the "
+        "next trade is {{next_trade}} of wealth."
     )
     if "safe_leg" in ids:
         yield "The name of the bond, which holds the rest, is {{safe_leg}}."
@@ -166,7 +166,7 @@ def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
             f"For the asset {{{{step_{n}_asset}}}} today's weight is {{{{step_{n}_today_weight}}}}, and the next "
             f"trade of that asset is {{{{step_{n}_next_trade}}}} of wealth."
         )
-    yield "That is what the rule says, not an order: nothing is traded here."
+    yield "That is what the winner holds, not an order: nothing is traded here."
 
 
 def _assets(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
