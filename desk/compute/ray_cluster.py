@@ -6,6 +6,7 @@ commands.
 """
 
 import asyncio
+import io
 import logging
 import math
 import os
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import lru_cache, partial
 from importlib import import_module
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,13 @@ STALL_SECONDS = 60.0
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",  # a call after shutdown must not start a cluster
+    "RAY_DEDUP_LOGS": "0",  # it would print repeated messages at the end, from the main thread
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would replace the SIGTERM handler of this process
 }
 """Environment variables that Ray reads on import."""
 
+RAY_THREADS = "ray_"
+"""First letters of the names of the threads that Ray starts in this process."""
 STANDARD_OUTPUT = 1
 """File descriptor, which child processes inherit."""
 
@@ -191,9 +195,16 @@ def keep_standard_output() -> None:
     if sys.stdout is not sys.__stdout__ or sys.stdout.fileno() != STANDARD_OUTPUT:
         return  # kept already, or captured
     sys.stdout.flush()
-    own = os.dup(STANDARD_OUTPUT)
-    sys.stdout = os.fdopen(own, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)
+    own = os.fdopen(os.dup(STANDARD_OUTPUT), "wb")
+    sys.stdout = _OwnOutput(own, encoding=sys.stdout.encoding, errors=sys.stdout.errors, line_buffering=True)
     os.dup2(sys.stderr.fileno(), STANDARD_OUTPUT)
+
+
+class _OwnOutput(io.TextIOWrapper):
+    """Standard output, without what the threads of Ray print about nodes and workers."""
+
+    def write(self, text: str, /) -> int:
+        return sys.stderr.write(text) if current_thread().name.startswith(RAY_THREADS) else super().write(text)
 
 
 def _import_ray() -> Any:
