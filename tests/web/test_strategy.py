@@ -1,10 +1,13 @@
 """A rule is shaped with its preview beside it, saved in versions, and becomes a search."""
 
 import re
+from pathlib import Path
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 
 def comparison(page: Page) -> str:
@@ -154,6 +157,39 @@ def test_what_a_search_was_asked_is_kept_with_the_version(browse, service):
     other.get_by_role("button", name="Limits").click()
     expect(other.get_by_label("Maximum drawdown", exact=True)).to_have_value("25%")
     expect(other.get_by_label("Candidates")).to_have_value("50")
+
+
+def test_own_prices_are_imported_where_a_strategy_takes_them(browse, tmp_path):
+    days = pd.bdate_range("2004-01-02", "2018-12-31")
+    levels = 100.0 * np.exp(np.cumsum(np.random.default_rng(7).normal(0.0003, 0.01, days.size)))
+    text = pd.Series(levels, index=days, name="FUND").to_csv(index_label="date")
+    (tmp_path / "My Fund.csv").write_text(text)
+    (tmp_path / "Notes.csv").write_text("nothing to see here")
+    visit = browse(size="phone")
+    page = visit.open("/strategies/new")
+    page.get_by_role("button", name="Use your own").click()
+    dialog = page.get_by_role("dialog", name="Use your own prices")
+    visit.check_accessibility()
+    visit.check_reflow()
+    choose(dialog, tmp_path / "Notes.csv")
+    dialog.get_by_role("button", name="Import").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("date")
+    visit.check_accessibility()
+    choose(dialog, tmp_path / "My Fund.csv")
+    dialog.get_by_label("Name").fill("my_fund")
+    dialog.get_by_role("combobox", name="Days").click()
+    page.get_by_role("option", name="Whatever days").click()
+    dialog.get_by_role("button", name="Import").click()
+    expect(page.get_by_text("my_fund: FUND from")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Prices")).to_have_value("my_fund")
+    expect(page.get_by_text("Computed on 20")).to_be_visible()
+    expect(page.get_by_role("row", name="This strategy")).to_be_visible()
+
+
+def choose(dialog: Locator, file: Path) -> None:
+    with dialog.page.expect_file_chooser() as chooser:
+        dialog.get_by_label("File").click()
+    chooser.value.set_files(file)
 
 
 def test_two_people_who_change_one_strategy_merge_their_changes(browse, service):

@@ -9,7 +9,11 @@ const HOUR_S = 3_600;
 
 export const { useCatalogueQuery } = service.injectEndpoints({
   endpoints: (build) => ({
-    catalogue: build.query<Catalogue, void>({ query: () => 'catalogue', keepUnusedDataFor: HOUR_S }),
+    catalogue: build.query<Catalogue, void>({
+      query: () => 'catalogue',
+      keepUnusedDataFor: HOUR_S,
+      providesTags: ['Catalogue'],
+    }),
   }),
 });
 

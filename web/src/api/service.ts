@@ -52,7 +52,7 @@ let lost = false;
 export const service = createApi({
   reducerPath: 'service',
   baseQuery: askInSession,
-  tagTypes: ['Approvals', 'Desk', 'Jobs', 'Preferences', 'Scenarios', 'Session', 'Strategies'],
+  tagTypes: ['Approvals', 'Catalogue', 'Desk', 'Jobs', 'Preferences', 'Scenarios', 'Session', 'Strategies'],
   refetchOnReconnect: true,
   endpoints: (build) => ({
     health: build.query<Answer<'/api/health'>, void>({

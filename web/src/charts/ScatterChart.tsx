@@ -62,10 +62,11 @@ export function ScatterChart(props: Props) {
     [label, points, xAxis, yAxis, more],
   );
   const placed = useMemo(() => {
-    const members: number[][] = groups.map(() => []);
-    const positions = points.map(({ group }, place) => {
-      members[group]?.push(place);
-      return { seriesIndex: group, dataIndex: (members[group]?.length ?? 1) - 1 };
+    const members: number[][] = groups.flatMap(() => [[], []]);
+    const positions = points.map(({ group, faded }, place) => {
+      const seriesIndex = 2 * group + (faded ? 1 : 0);
+      members[seriesIndex]?.push(place);
+      return { seriesIndex, dataIndex: (members[seriesIndex]?.length ?? 1) - 1 };
     });
     return { members, positions };
   }, [points, groups]);
@@ -107,23 +108,22 @@ export function ScatterChart(props: Props) {
         },
       },
       series: [
-        ...groups.map((group, index) => {
+        // styles of series: a style of a point costs a model of its own
+        ...groups.flatMap((group, index) => {
           const { color, symbol } = look.stroke(group.role);
-          return {
+          return [false, true].map((faded) => ({
             type: 'scatter',
             name: group.name,
             symbol: group.hollow ? `empty${symbol.charAt(0).toUpperCase()}${symbol.slice(1)}` : symbol,
             symbolSize: group.size ?? 7,
             z: group.role === 'main' ? 5 : 3,
-            itemStyle: { color },
-            data: (placed.members[index] ?? []).map((place) => {
-              const point = points[place];
-              return {
-                value: [point?.x, point?.y, place],
-                itemStyle: { opacity: point?.faded ? 0.12 : 0.85 },
-              };
-            }),
-          };
+            itemStyle: { color, opacity: faded ? 0.12 : 0.85 },
+            data: (placed.members[2 * index + (faded ? 1 : 0)] ?? []).map((place) => [
+              points[place]?.x,
+              points[place]?.y,
+              place,
+            ]),
+          }));
         }),
         ...(front === undefined
           ? []
@@ -145,8 +145,8 @@ export function ScatterChart(props: Props) {
   const connect = useCallback(
     (chart: ECharts) => {
       const press = ({ data }: { data?: unknown }) => {
-        const value = (data as { value?: number[] } | undefined)?.value;
-        if (value?.[2] !== undefined) open(value[2]);
+        const place = Array.isArray(data) ? (data as number[])[2] : undefined;
+        if (place !== undefined) open(place);
       };
       chart.on('click', press);
       const disconnect = () => chart.off('click', press);

@@ -1,6 +1,7 @@
 import {
   Button,
   Collapse,
+  Group,
   MultiSelect,
   NumberInput,
   Select,
@@ -9,11 +10,13 @@ import {
   Text,
   TextInput,
 } from '@mantine/core';
+import { useState } from 'react';
 
 import { FieldInput } from '../app/FieldInput';
 import { IconChevronDown, IconChevronUp } from '../app/icons';
 import { title } from '../numbers/format';
 import { fieldsOf, inactive, valueOf, type Draft, type Part } from './draft';
+import { ImportPrices } from './ImportPrices';
 import { Options } from './Options';
 import type { Catalogue, Field } from '../api/catalogue';
 
@@ -51,6 +54,7 @@ const DEFAULT_SCENARIOS = 5;
 
 /** The fields of spec order: the basic ones, those of the chosen function beside it, the others on request. */
 export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvanced, change }: Props) {
+  const [importing, setImporting] = useState(false);
   const chosen = catalogue.weight_functions.find(({ name }) => name === draft.config.weight_function);
   const field = (part: Part, name: string): Field | undefined =>
     fieldsOf(catalogue, part).find((each) => each.name === name);
@@ -79,16 +83,28 @@ export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvance
         error={errors.name ?? (draft.name.trim() === '' ? 'A strategy needs a name' : undefined)}
         onChange={(event) => change({ ...draft, name: event.currentTarget.value })}
       />
-      <Select
-        label="Prices"
-        data={catalogue.data
-          .filter(({ kind }) => kind === 'prices')
-          .map(({ name }) => ({ value: name, label: name }))}
-        allowDeselect={false}
-        value={draft.universe}
-        error={errors.universe}
-        onChange={(universe) => change({ ...draft, universe: universe ?? draft.universe })}
-      />
+      <Group gap="xs" align="flex-end" wrap="nowrap">
+        <Select
+          flex={1}
+          label="Prices"
+          data={catalogue.data
+            .filter(({ kind }) => kind === 'prices')
+            .map(({ name }) => ({ value: name, label: name }))}
+          allowDeselect={false}
+          value={draft.universe}
+          error={errors.universe}
+          onChange={(universe) => change({ ...draft, universe: universe ?? draft.universe })}
+        />
+        <Button variant="default" onClick={() => setImporting(true)}>
+          Use your own
+        </Button>
+      </Group>
+      {importing && (
+        <ImportPrices
+          close={() => setImporting(false)}
+          imported={(universe) => change({ ...draft, universe })}
+        />
+      )}
       <Select
         label="Weight function"
         description={chosen ? `weight = ${chosen.formula}` : undefined}

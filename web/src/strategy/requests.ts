@@ -1,5 +1,5 @@
 import type { components } from '../api/schema';
-import { service, type Answer, type Body } from '../api/service';
+import { search, service, type Answer, type Body } from '../api/service';
 
 type Evaluation = components['schemas']['DetailedEvaluation'];
 /** What is computed on history alone, at once. */
@@ -20,6 +20,15 @@ export interface Saved {
 }
 
 export type Version = Entry['latest'];
+export type Imported = Answer<'/api/market-data/imports', 'post'>;
+
+/** Prices to store under a name. */
+export interface PriceFile {
+  file: File;
+  dataset: string;
+  total_return: boolean;
+  calendar: string;
+}
 
 const HOUR_S = 3_600;
 const MOST_VERSIONS = 500;
@@ -67,6 +76,15 @@ const strategyService = service.injectEndpoints({
       }),
       invalidatesTags: ['Strategies'],
     }),
+    importPrices: build.mutation<Imported, PriceFile>({
+      query: ({ file, ...terms }) => ({
+        url: `market-data/imports?${search({ ...terms, dry_run: false })}`,
+        method: 'POST',
+        body: file,
+        headers: { 'Content-Type': 'application/octet-stream' },
+      }),
+      invalidatesTags: (_report, error) => (error === undefined ? ['Catalogue'] : []),
+    }),
     versions: build.query<Version[], string>({
       query: (id) => `strategies/${id}/versions?limit=${MOST_VERSIONS}`,
       transformResponse: ({ items }: Answer<'/api/strategies/{strategy_id}/versions', 'get'>) => items,
@@ -91,6 +109,7 @@ export const {
   useCloneStrategyMutation,
   useCreateStrategyMutation,
   useEstimateQuery,
+  useImportPricesMutation,
   usePictureQuery,
   useRulesQuery,
   useSetArchivedMutation,

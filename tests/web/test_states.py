@@ -1,0 +1,106 @@
+"""Every screen is accessible while it loads, with nothing to show, after an error and filled, in both themes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+SCREENS = {
+    "desk": "/",
+    "strategies": "/strategies",
+    "strategy": "/strategies/new?adv=1",
+    "runs": "/runs",
+    "run": "/runs/{job}",
+    "results": "/runs/{job}/results",
+    "trials": "/runs/{job}/results?tab=trials",
+    "manifest": "/runs/{job}/results?tab=manifest",
+    "scenarios": "/scenarios",
+    "scenario": "/scenarios/bear_market",
+    "comparison": "/compare?ids={job},{other_job}",
+    "preferences": "/preferences",
+}
+LISTS = re.compile(r"/api/(strategies|jobs|scenarios)(\?|$)")
+SIGNED_IN = re.compile(r"/api/(session|me|health)([/?]|$)")
+ERROR = {"error": {"code": "unavailable", "message": "the storage is unavailable", "details": [], "request_id": "1"}}
+LIST_SCREENS = ("strategies", "runs", "scenarios")
+REDUCED = [
+    ("loading", "light", ("desk", "results")),
+    ("loading", "dark", ("strategy", "trials")),
+    ("error", "light", ("run", "comparison")),
+    ("error", "dark", ("desk", "scenario")),
+    ("empty", "light", ("runs",)),
+    ("empty", "dark", ("strategies",)),
+]
+THEMES = ("light", "dark")
+FULL = [
+    (state, theme, LIST_SCREENS if state == "empty" else tuple(SCREENS))
+    for state in ("loading", "error", "empty", "full")
+    for theme in THEMES
+]
+
+
+def answer_late(route: Route) -> None:
+    """No answer comes while the page is looked at."""
+
+
+def answer_error(route: Route) -> None:
+    route.fulfill(status=503, json=ERROR)
+
+
+def answer_nothing(route: Route) -> None:
+    if LISTS.search(route.request.url):
+        route.fulfill(json={"items": [], "next": None})
+    else:
+        route.continue_()
+
+
+ANSWERS: dict[str, Callable[[Route], None] | None] = {
+    "loading": answer_late,
+    "error": answer_error,
+    "empty": answer_nothing,
+    "full": None,
+}
+
+
+def is_shown(page: Page, state: str) -> None:
+    expect(page.get_by_role("heading", level=1).or_(page.get_by_role("status")).first).to_be_visible()
+    if state == "loading":
+        expect(page.get_by_role("status").first).to_be_visible()
+    elif state == "error":
+        expect(page.get_by_role("alert").first).to_contain_text("The service is busy")
+    else:
+        expect(page.get_by_role("status")).to_have_count(0)
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
+def check_screens(
+    browse: Callable[..., Any], ids: dict[str, str], state: str, theme: str, screens: tuple[str, ...]
+) -> None:
+    for screen in screens:
+        visit = browse(theme=theme)
+        answer = ANSWERS[state]
+        if answer is not None:
+            visit.page.route(
+                "**/api/**",
+                lambda route, answer=answer: (
+                    route.continue_() if SIGNED_IN.search(route.request.url) else answer(route)
+                ),
+            )
+        page = visit.open(SCREENS[screen].format(**ids))
+        if screen != "preferences":  # of the session alone
+            is_shown(page, state)
+        visit.check_accessibility()
+        visit.check_reflow()
+
+
+@pytest.mark.parametrize(("state", "theme", "screens"), REDUCED, ids=[f"{each[0]}-{each[1]}" for each in REDUCED])
+def test_some_screens_are_accessible_in_each_state(browse, job, other_job, state, theme, screens):
+    check_screens(browse, {"job": job, "other_job": other_job}, state, theme, screens)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("state", "theme", "screens"), FULL, ids=[f"{each[0]}-{each[1]}" for each in FULL])
+def test_every_screen_is_accessible_in_each_state(browse, job, other_job, state, theme, screens):
+    check_screens(browse, {"job": job, "other_job": other_job}, state, theme, screens)

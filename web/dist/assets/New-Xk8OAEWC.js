@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-D5mYD9-x.js";
