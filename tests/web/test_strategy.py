@@ -151,7 +151,7 @@ def test_what_a_search_was_asked_is_kept_with_the_version(browse, service):
     assert stored == {"trials": 50, "cash": "0.03", "limits": {"max_drawdown": {"bound": 0.25}}}
     other = browse().open(f"/strategies/{strategy}?versions=1")
     newest = other.get_by_role("dialog", name="Versions").get_by_role("listitem").first
-    for text in ("Maximum drawdown: – → 25%", "Candidates: – → 50", "Cash earns: – → 0.03"):
+    for text in ("Maximum drawdown: by default → 25%", "Candidates: by default → 50", "Cash earns: by default → 0.03"):
         expect(newest).to_contain_text(text)
     other.get_by_role("button", name="Close").click()
     other.get_by_role("button", name="Limits").click()

@@ -26,7 +26,8 @@ export function ClashDialog<Form>({ draft, label, text }: Props<Form>) {
       }
     >
       <Text size="sm" mb="sm">
-        All other changes of both sides are merged. Nothing is lost: either choice can be undone.
+        Both sides changed these fields; all their other changes are merged. Nothing is lost: either choice
+        can be undone.
       </Text>
       <Table.ScrollContainer
         minWidth={340}

@@ -58,9 +58,11 @@ function wording(launch: LaunchEstimate | undefined): string {
   const time = expected
     ? `${duration(expected.low)} to ${duration(expected.high)}`
     : `about ${duration(seconds)}`;
-  const parts = [plural(evaluations, 'evaluation'), time, price ? dollars(price) : null];
+  const parts = [plural(evaluations, 'evaluation'), unbroken(time), price ? dollars(price) : null];
   return (
     parts.filter((part) => part !== null).join(', ') +
     (launch.needs_approval ? '; it waits for an approval' : '')
   );
 }
+
+const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0');

@@ -80,7 +80,7 @@ export function Preview({ picture, rules, rulesStale, catalogue, stale }: Props)
             <LineChart
               id="weight-curve"
               title={`Holds ${percent(today.weight, 0)} today`}
-              about={`Weight by the volatility that the rule estimates; the dotted line is that of the last weeks, to ${date(today.as_of)}`}
+              about={`Weight by the volatility that the rule estimates. Dotted: the volatility of the last weeks, to ${date(today.as_of)}; the weight of today was set at the last rebalancing`}
               xAxis={VOLATILITY}
               yAxis={WEIGHT}
               height={220}

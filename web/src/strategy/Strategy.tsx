@@ -269,7 +269,7 @@ function report(failure: Failure): void {
   const { status, title, text } = problemOf(failure);
   const message =
     status === CHANGED_ELSEWHERE
-      ? 'A newer version was saved elsewhere. Its changes are merged with yours here; look, then save again.'
+      ? 'A newer version was saved elsewhere. Look at both here, then save again.'
       : text;
   notifications.show({ title, message });
 }

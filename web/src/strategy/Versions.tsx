@@ -10,6 +10,10 @@ import { fieldOf } from './draft';
 import { useVersionsQuery, type Version } from './requests';
 import classes from './Versions.module.css';
 
+/** Fields that have a value in each version, or no effect. */
+const RULE = /^(config|mandate|universe)/;
+const DEFAULT = 'by default';
+
 type Against = 'before' | 'newest';
 
 interface Props {
@@ -97,7 +101,10 @@ function Differences({ version, other, catalogue, first }: DifferencesProps) {
   if (other === version) return null;
   const [here, there] = [partsOf(version), partsOf(other)];
   const rows = changedFields(there, here);
-  const text = (content: object, path: string) => textOf(at(content, path), fieldOf(catalogue, path));
+  const text = (content: object, path: string) => {
+    const value = at(content, path);
+    return value === undefined && !RULE.test(path) ? DEFAULT : textOf(value, fieldOf(catalogue, path));
+  };
   if (rows.length === 0) return <Text size="sm">No difference.</Text>;
   return (
     <Stack gap={2} mt={4}>

@@ -1,1 +1,0 @@
-export{n as Component}from"./Strategy-D5mYD9-x.js";

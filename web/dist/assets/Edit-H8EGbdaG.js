@@ -1,0 +1,1 @@
+export{n as Component}from"./Strategy-DY5KnZ4T.js";
