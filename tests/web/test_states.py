@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -56,12 +57,20 @@ def answer_nothing(route: Route) -> None:
         route.continue_()
 
 
-ANSWERS: dict[str, Callable[[Route], None] | None] = {
+ANSWERS: dict[str, Callable[[Route], None]] = {
     "loading": answer_late,
     "error": answer_error,
     "empty": answer_nothing,
-    "full": None,
+    "full": Route.continue_,
 }
+
+
+def respond(answer: Callable[[Route], None], route: Route) -> None:
+    """Answer as the state wants, except about the session."""
+    if SIGNED_IN.search(route.request.url):
+        route.continue_()
+    else:
+        answer(route)
 
 
 def is_shown(page: Page, state: str) -> None:
@@ -80,14 +89,7 @@ def check_screens(
 ) -> None:
     for screen in screens:
         visit = browse(theme=theme)
-        answer = ANSWERS[state]
-        if answer is not None:
-            visit.page.route(
-                "**/api/**",
-                lambda route, answer=answer: (
-                    route.continue_() if SIGNED_IN.search(route.request.url) else answer(route)
-                ),
-            )
+        visit.page.route(re.compile("/api/"), partial(respond, ANSWERS[state]))
         page = visit.open(SCREENS[screen].format(**ids))
         if screen != "preferences":  # of the session alone
             is_shown(page, state)
