@@ -25,7 +25,13 @@ export function Comparison({ rules, catalogue }: { rules: Rules; catalogue: Cata
     about: catalogue.metrics.find((each) => each.name === name),
   }));
   return (
-    <Table.ScrollContainer minWidth={500} type="native">
+    <Table.ScrollContainer
+      minWidth={500}
+      type="native"
+      tabIndex={0}
+      role="group"
+      aria-label="Comparison on history"
+    >
       <Table
         horizontalSpacing={6}
         aria-label="The strategy and its benchmarks on history, a year, after costs"

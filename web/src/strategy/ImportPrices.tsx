@@ -50,7 +50,6 @@ export function ImportPrices({ close, imported }: Props) {
           <FileInput
             label="File"
             description="A column date and a column of daily closing prices for each asset, as in a spreadsheet; about nine years or more. CSV, Excel, Parquet or JSON"
-            placeholder="Choose a file"
             accept={FILES}
             data-autofocus
             value={file}

@@ -1,1 +1,0 @@
-export{n as Component}from"./Strategy-DY5KnZ4T.js";

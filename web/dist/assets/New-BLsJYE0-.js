@@ -1,1 +1,0 @@
-export{t as Component}from"./Strategy-DY5KnZ4T.js";
