@@ -66,7 +66,7 @@ def test_without_a_second_state_nothing_is_said_of_turbulence(prices) -> None:
     assert regime.one_state_because is not None
     assert regime.one_state_because in WHY_ONE_STATE.values()
     assert not any(figure.id.endswith("turbulence") for figure in analysis.figures)
-    sentences = " ".join(describe_market(analysis))
+    sentences = " ".join(describe_market(analysis, "how turbulent is the market?"))
     assert regime.one_state_because in sentences
     assert "more likely in the turbulent state" not in sentences
 
