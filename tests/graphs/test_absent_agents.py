@@ -76,7 +76,7 @@ async def test_a_template_says_why_a_tool_refused(tmp_path: Path):
     chat = await talk_on_own_desk(tmp_path, steps([refused, refused], NUMBERS), "how volatile is no such asset?")
     note, reason, *_ = [claim.text for claim in chat.turn.claims]
     assert note == ABSENT
-    assert reason.startswith("That cannot be done as it was asked: ")
+    assert reason.startswith("That cannot be done, because there are no prices of NO SUCH ASSET.")
 
 
 async def test_without_a_result_of_a_tool_nothing_is_described(tmp_path: Path):

@@ -48,7 +48,7 @@ def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd, pipe)
     pipe(f"{JOKE}\n\n  \n/turns\n")
     assert run(["chat"]) == 0
     out, err = capfd.readouterr()
-    assert "That is nothing this desk can do." in out
+    assert "That is nothing this desk can do: " in out
     assert f"› {JOKE}" in out
     assert "1  tell me a joke" in out
     assert "ends." in err
