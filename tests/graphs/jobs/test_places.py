@@ -53,7 +53,7 @@ async def test_two_workers_together_execute_no_more_jobs_than_the_limit(home):
 
             await eventually(ended, seconds=180)
     assert done == dict.fromkeys(OWNERS, 2)
-    assert most == LIMIT
+    assert most <= LIMIT
 
 
 async def test_a_place_is_kept_until_its_job_leaves_it_or_has_ended(home):
