@@ -20,13 +20,15 @@ LIMIT = 2
 
 
 async def test_two_workers_together_execute_no_more_jobs_than_the_limit(home):
-    at_work, most, done = 0, 0, Counter()
+    at_work, most, done, reached = 0, 0, Counter(), asyncio.Event()
 
     async def execution(dependencies, owner, run):
         nonlocal at_work, most
         at_work += 1
         most = max(most, at_work)
-        await asyncio.sleep(0)
+        if at_work == LIMIT:
+            reached.set()
+        await reached.wait()  # the first job works until the limit is reached
         await change_run(
             dependencies.store,
             owner,
@@ -53,7 +55,7 @@ async def test_two_workers_together_execute_no_more_jobs_than_the_limit(home):
 
             await eventually(ended, seconds=180)
     assert done == dict.fromkeys(OWNERS, 2)
-    assert most <= LIMIT
+    assert most == LIMIT
 
 
 async def test_a_place_is_kept_until_its_job_leaves_it_or_has_ended(home):
