@@ -10,7 +10,7 @@ def prepare_home(settings: Settings) -> None:
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # only the user may read runs and chats
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have probed meanwhile
     except OSError as error:
         reason = f"{str(settings.home)!r} cannot be written to: {error.strerror}"
         allowed = "a folder that you can write to or create"
