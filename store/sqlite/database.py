@@ -1,4 +1,4 @@
-"""The SQLite file of the store, which several processes may share: its connection, thread, transactions and errors."""
+"""The SQLite file of the store, which processes may share: its connections, threads, transactions and errors."""
 
 import asyncio
 import sqlite3
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,28 +28,28 @@ FAILURES = {
 
 
 class Database:
-    """One connection, used by one thread.
+    """One connection that writes and one that reads, each used by one thread.
 
-    A transaction is one function that runs in this thread, so no lock is needed. aiosqlite switches threads for every
-    statement and needs a lock around a transaction.
+    A transaction is one function that runs in its thread, so no lock is needed. A read waits neither for the lock of
+    another process nor for the disk, as a write may. aiosqlite switches threads for every statement and needs a lock
+    around a transaction.
     """
 
-    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection, path: Path) -> None:
-        self._thread = thread
-        self._connection = connection
+    def __init__(self, writer: "_Connection", reader: "_Connection", path: Path) -> None:
+        self._writer = writer
+        self._reader = reader
         self._log = path.with_name(f"{path.name}-wal")
 
     @classmethod
     async def open(cls, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> "Database":
         """Open or create the file; a writer waits `busy_seconds` for a lock before it raises `Unavailable`."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        writer = await _Connection.open("store", partial(_connect, path, busy_seconds))
         try:
-            loop = asyncio.get_running_loop()
-            connection = await loop.run_in_executor(thread, _connect, path, busy_seconds)
+            reader = await _Connection.open("store-reads", partial(_connect_reader, path, busy_seconds))
         except BaseException:
-            thread.shutdown(wait=False)
+            writer.close()
             raise
-        return cls(thread, connection, path)
+        return cls(writer, reader, path)
 
     def last_write(self) -> tuple[int, int]:
         """Time and size of the write-ahead log, which a commit of any process changes."""
@@ -60,11 +61,12 @@ class Database:
 
     def close(self) -> None:
         """Close after the work in progress; it blocks, so that a cancelled task closes too."""
-        self._thread.submit(self._connection.close).result()
-        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
 
     async def read(self, work: Work[T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        """Run `work` on the last commit."""
+        return await self._reader.run(work)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction, durable on return and rolled back on an error."""
@@ -73,7 +75,32 @@ class Database:
             with transaction(connection):
                 return work(connection)
 
-        return await self.read(transact)
+        return await self._writer.run(transact)
+
+
+class _Connection:
+    """A connection and the only thread that uses it."""
+
+    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
+        self._thread = thread
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, name: str, connect: Callable[[], sqlite3.Connection]) -> "_Connection":
+        thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, connect)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(thread, connection)
+
+    async def run(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    def close(self) -> None:
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
 
     def _run(self, work: Work[T]) -> T:
         with translate_errors():
@@ -87,6 +114,17 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
         try:
             _prepare(connection, busy_seconds)
             migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _connect_reader(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    with translate_errors():
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+        try:
+            connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
             raise

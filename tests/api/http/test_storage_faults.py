@@ -357,7 +357,7 @@ async def test_a_locked_file_is_read_and_not_written(home):
 async def test_a_full_disk_keeps_what_was_answered_and_no_part_of_the_rest(home):
     async with on_file(home) as (client, database):
         pages = await database.read(lambda file: file.execute("PRAGMA page_count").fetchone()[0])
-        await database.read(lambda file: file.execute(f"PRAGMA max_page_count = {pages + 12}").fetchone())
+        await database.write(lambda file: file.execute(f"PRAGMA max_page_count = {pages + 12}").fetchone())
         accepted = []
         for n in range(60):
             answer = await post(client, "/api/jobs", json=SMALL_JOB | {"name": f"Job {n}"})
@@ -370,7 +370,7 @@ async def test_a_full_disk_keeps_what_was_answered_and_no_part_of_the_rest(home)
         listed = (await client.get("/api/jobs")).json()["items"]
         assert [job["id"] for job in listed] == accepted[::-1]
         assert {job["state"] for job in listed} == {"queued"}
-        await database.read(lambda file: file.execute("PRAGMA max_page_count = 1000000").fetchone())
+        await database.write(lambda file: file.execute("PRAGMA max_page_count = 1000000").fetchone())
         for request in WRITING:
             assert (await post(client, **request)).status_code in (200, 201, 202), request["path"]
         assert await counts(client) == [1, 1, len(accepted) + 1, 1, 1]

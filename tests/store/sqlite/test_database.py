@@ -1,5 +1,6 @@
 """Guarantees of the SQLite adapter."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -30,7 +31,8 @@ async def database(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Database
 
 
 async def pragma(database: Database, name: str) -> object:
-    return await database.read(lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0])
+    """Of the connection that writes."""
+    return await database.write(lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 async def test_every_commit_is_synced_to_a_write_ahead_log(database: Database) -> None:
@@ -55,7 +57,7 @@ async def test_listings_read_one_index_from_the_cursor(database: Database, newes
 
 
 async def test_a_sweep_reads_only_expired_records(database: Database) -> None:
-    plan = await database.read(lambda connection: connection.execute(f"EXPLAIN QUERY PLAN {SWEEP}", (0,)).fetchall())
+    plan = await database.write(lambda connection: connection.execute(f"EXPLAIN QUERY PLAN {SWEEP}", (0,)).fetchall())
     assert "SEARCH records USING COVERING INDEX records_by_expiry (expires<?)" in str(plan)
 
 
@@ -138,6 +140,22 @@ async def test_a_persistent_lock_is_unavailable(database: Database, tmp_path: Pa
     other.execute("ROLLBACK")
     other.close()
     assert await events.append("ann", "r", "e", {}) == 1
+
+
+async def test_a_read_waits_for_no_write(database: Database, tmp_path: Path) -> None:
+    records = SqliteRecords(database)
+    key = Key("ann", "run", "1")
+    await records.put(key, {"n": 1})
+    other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(records.put(key, {"n": 2}))
+    await asyncio.sleep(0)  # the write is begun
+    assert await records.get(key) == Record(key, {"n": 1}, 1)
+    assert not writing.done()
+    other.execute("ROLLBACK")
+    other.close()
+    assert await writing == 2
+    assert await records.get(key) == Record(key, {"n": 2}, 2)
 
 
 async def test_a_home_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
