@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from desk.governance.roles import ROLES
-from tests.api.http.application import application
+from tests.api.http.application import application, document
+from tests.api.http.declared_headers import undeclared_headers
 from tests.api.http.identity.sign_in import bearer
 from tests.api.http.operation_requests import (
     PLACES,
@@ -279,6 +280,8 @@ def test_her_own_requests_reach_her_objects(server: SharedServer, anna: httpx.Cl
             continue
         answer = one.send(anna, server.ids)
         assert answer.status_code not in (401, 404, 422), (one, answer.text)
+        operation = document()["paths"][one.path][one.method.lower()]
+        assert not undeclared_headers(operation, answer.status_code, answer.headers), one
 
 
 def test_no_file_or_address_from_a_client_is_opened(server: SharedServer, ben: httpx.Client) -> None:

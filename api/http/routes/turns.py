@@ -10,6 +10,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import STREAM_SLOT, AppStateDep, PrincipalDep, StreamAccessDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page
+from api.http.response_headers import location_header
 from api.http.routes.threads import ThreadId
 from api.http.sse import event_stream_content, run_frames, sse_response
 from desk.conversation.feedback import feedback_page
@@ -46,8 +47,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "Resume there after a lost connection, and after `turn_paused`, which ends this stream because a person has to "
         "decide",
         "content": event_stream_content("LiveEvent"),
+        "headers": location_header("run"),
     },
-    202: {"model": Turn, "description": "With `stream=false`: the run, which is answered in the background"},
+    202: {
+        "model": Turn,
+        "description": "With `stream=false`: the run, which is answered in the background",
+        "headers": location_header("run"),
+    },
 }
 
 

@@ -129,7 +129,10 @@ REQUESTS: dict[str, list[Request]] = {
     "PATCH /api/threads/{thread}": [Request(json={"title": "mine"})],
     "DELETE /api/threads/{thread}": _of(("empty",), "thread"),
     "POST /api/threads/{thread}/branches": [Request(json={"after": 1})],
-    "POST /api/threads/{thread}/runs": [Request(json={"message": "tell me a joke"}, params={"stream": False})],
+    "POST /api/threads/{thread}/runs": [
+        Request(json={"message": "tell me a joke"}, params={"stream": False}),
+        Request(json={"message": "tell me a joke"}, at={"thread": "empty"}),
+    ],
     "POST /api/threads/{thread}/interrupts/{run}": _of(
         ("interrupted",), "run", json={"verdict": "rejected", "reason": "no"}
     ),

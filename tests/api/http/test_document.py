@@ -65,6 +65,27 @@ def test_a_field_of_a_body_with_a_default_may_be_left_out() -> None:
     assert request["properties"]["trials"]["description"].endswith("Default: 100")
 
 
+def test_lists_are_objects_with_items_except_that_of_the_first_interface() -> None:
+    bare = [
+        label
+        for label, operation in operations()
+        for status, answer in operation["responses"].items()
+        if status.startswith("2")
+        and answer.get("content", {}).get("application/json", {}).get("schema", {}).get("type") == "array"
+    ]
+    assert bare == ["GET /api/portfolios"]
+
+
+def test_no_object_mixes_two_spellings_of_fields() -> None:
+    """camelCase is that of the first interface and of AG-UI."""
+    mixed = [
+        name
+        for name, schema in schemas().items()
+        if re.search(r"[a-z][A-Z].*_|_.*[a-z][A-Z]", " ".join(schema.get("properties", ())))
+    ]
+    assert mixed == []
+
+
 def test_answers_that_ask_for_patience_say_for_how_long() -> None:
     for label, operation in operations():
         for status in {"429", "503"} & operation["responses"].keys():
