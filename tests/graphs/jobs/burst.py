@@ -79,11 +79,14 @@ async def burst(home: Path, *, users: int, each: int, workers: int) -> Burst:
     with run_server(app) as address:
         accept_any_name(app)
         async with open_dependencies(home) as dependencies, httpx.AsyncClient(base_url=address, timeout=60) as client:
+            thread = await _answered_thread(client, names[0])
             await asyncio.gather(*(_submit(client, name, each) for name in names))
             begun = time.monotonic()
             async with _workers(home, workers) as processes:
                 latencies: list[float] = []
-                measuring = asyncio.create_task(_measure(client, names[0], latencies))
+                measuring = asyncio.create_task(
+                    _measure(client, names[0], (*LIGHT, f"/api/threads/{thread}/runs"), latencies)
+                )
                 warm, before = (
                     await _until_completed(dependencies, names, WARM * workers, processes),
                     _cpu_seconds(processes),
@@ -103,9 +106,19 @@ async def _submit(client: httpx.AsyncClient, user: str, jobs: int) -> None:
         assert answer.status_code == 202, answer.text
 
 
-async def _measure(client: httpx.AsyncClient, user: str, latencies: list[float]) -> None:
+async def _answered_thread(client: httpx.AsyncClient, user: str) -> str:
+    """A thread with one run, which has ended."""
+    headers = {"X-API-Key": user}
+    thread = (await client.post("/api/threads", headers=headers)).json()["id"]
+    body = {"message": "which scenarios are there?"}
+    answer = await client.post(f"/api/threads/{thread}/runs", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return thread
+
+
+async def _measure(client: httpx.AsyncClient, user: str, paths: Sequence[str], latencies: list[float]) -> None:
     while True:
-        for path in LIGHT:
+        for path in paths:
             begun = time.perf_counter()
             answer = await client.get(path, headers={"X-API-Key": user})
             latencies.append(time.perf_counter() - begun)
@@ -118,13 +131,17 @@ async def _until_completed(
 ) -> int:
     async def look() -> int:
         await asyncio.sleep(LOOK_SECONDS)
-        assert all(worker.status() != psutil.STATUS_ZOMBIE for worker in workers), "a worker has ended"
+        assert all(_is_alive(worker) for worker in workers), "a worker has ended"
         runs = [run for user in users for run in await list_runs(dependencies.store, user)]
         assert not [run for run in runs if run.state in ("failed", "cancelled", "waiting")]
         completed = sum(run.state == "completed" for run in runs)
         return completed if completed >= wanted else 0
 
     return await eventually(look, seconds=SECONDS)
+
+
+def _is_alive(worker: psutil.Process) -> bool:
+    return worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
 
 
 @asynccontextmanager
