@@ -15,9 +15,10 @@ from quant.worlds.paths import PathModel, without_premium
 class PathStore:
     """Keeps the first paths that are asked for, up to a limit of memory; further ones are drawn anew each time.
 
-    Of models that differ in their premium alone it keeps the moves that they share, from the second model on. All that
-    it keeps begins at one block: a judgement on fresh paths replaces those of the search. What it returns is not to be
-    written to. Threads may share it.
+    Of models that differ in their premium alone it keeps the moves that they share: in a search, which begins at
+    block 0, from the second model on; in a judgement on fresh paths, which varies every premium, from the first on. All
+    that it keeps begins at one block, so that a judgement replaces the paths of the search. What it returns is not to
+    be written to. Threads may share it.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -58,14 +59,15 @@ class PathStore:
         return legs
 
     def _shared_moves(self, law: bytes, model: PathModel, *, days: int, first_block: int, blocks: int) -> Floats | None:
-        """None where no other law with the same moves was asked for, or none can be."""
+        """None where no other law has the same moves, or none was asked for in a search."""
         common = without_premium(model)
         if common is None:
             return None
         place = law_digest(common, None, days), first_block, blocks
         with self._lock:
             kept = self._moves.get(place)
-            if kept is not None or self._law_of.setdefault(place[0], law) == law:
+            alone = not self._start and self._law_of.setdefault(place[0], law) == law
+            if kept is not None or alone:
                 return kept
         moves = draw_moves(common, days=days, first_block=first_block, blocks=blocks)
         with self._lock:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from api.app import create_dependencies
@@ -322,6 +323,8 @@ async def follow(
         async with aclosing(execute_to_end(dependencies, owner, run)) as events:
             async for event in events:
                 show(event)
+                if event.event == "trials_finished":  # what draws the report is loaded beside the judgement
+                    asyncio.get_running_loop().run_in_executor(None, import_module, "api.export.report.page")
     except Cancelled as error:
         resume = f"python -m api optimize --resume {run}"
         raise UserError(f"run: {run} was cancelled; expected to continue it ({resume})") from error
