@@ -7,8 +7,9 @@ from langchain.tools import ToolRuntime, tool
 from desk.base.text import plural
 from desk.conversation.answers import FinishedSearch, Refusal, SearchEstimate
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.focus import PRICES
 from desk.conversation.optimization_requests import build_request
-from desk.conversation.universes import find_universe, require_currency
+from desk.conversation.universes import find_universe, require_currency, risky_assets
 from desk.conversation.wishes import Wish
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import sentence_figure
@@ -53,6 +54,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
             "run": run,
             "previous_run": context.current_focus.run,
             "request": result.manifest.request.on_any_data().model_dump(mode="json"),
+            **{name: getattr(request, name) for name in PRICES},
             "rule": None,
             "strategy": None,
             "last": "optimize",
@@ -64,7 +66,11 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
 
 
 async def _request(context: ChatContext, wish: Wish) -> OptimizationRequest:
-    universe = await find_universe(context.prices, wish.assets) if wish.assets else None
+    universe, last = None, context.current_focus.request
+    if wish.assets:
+        universe = await find_universe(context.prices, wish.assets)
+    elif wish.safe is not None and wish.base == "last" and last is not None:
+        universe = await risky_assets(context.prices, last.universe, last.safe)
     book = await load_catalog(context.store, context.owner)
     request = build_request(wish, context.current_focus, book, universe)
     if wish.currency is not None:

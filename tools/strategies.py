@@ -10,10 +10,12 @@ from desk.conversation import amounts
 from desk.conversation.answers import Refusal, SavedConfiguration
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.days import parse_day
-from desk.conversation.optimization_requests import validate
-from desk.conversation.universes import find_universe
+from desk.conversation.focus import PRICES
+from desk.conversation.optimization_requests import beside_assets, validate
+from desk.conversation.universes import find_universe, risky_assets
 from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
 from desk.figures.sheet import Sheet
+from desk.optimization.request import OptimizationRequest
 from desk.scenarios.repository import ScenarioCatalog, ScenarioValues, load_catalog, select_scenarios
 from desk.scenarios.repository import add_scenario as store_scenario
 from desk.strategies.evaluation import count, run_evaluation
@@ -33,12 +35,10 @@ async def evaluate_strategy(
     context = runtime.context
 
     async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
-        universe = context.current_focus.universe
-        if strategy.assets:
-            universe = await find_universe(context.prices, strategy.assets)
+        prices = await _prices(context, strategy)
         rule, window = await _rule(context, strategy), _window(strategy)
         is_long = window.first_day is None or (window.last_day or date.max) - window.first_day >= SHORT
-        run = await run_evaluation(context.prices, rule, universe=universe, window=window if is_long else EVERY_DAY)
+        run = await run_evaluation(context.prices, rule, window=window if is_long else EVERY_DAY, **prices)
         await count(context.store, context.owner, run)
         evaluation = run.evaluation
         texts = {
@@ -49,9 +49,9 @@ async def evaluate_strategy(
             before = await run_evaluation(
                 context.prices,
                 context.current_focus.rule,
-                universe=universe,
                 window=window,
                 fields=frozenset({"held"}),
+                **prices,
             )
             texts["change_sentence"] = describe_change(before.evaluation, evaluation)
         sheet = Sheet("evaluate_strategy", "quick")
@@ -62,7 +62,7 @@ async def evaluate_strategy(
         changes = {
             "strategy": strategy.model_dump(mode="json"),
             "rule": evaluation.rule.model_dump(mode="json"),
-            "universe": universe,
+            **prices,
             "last": "evaluate",
         }
         return evaluation, changes
@@ -84,7 +84,10 @@ async def save_strategy(
 
     async def compute() -> tuple[SavedConfiguration, dict[str, Any]]:
         rule, universe = await _current_rule(context)
-        strategy = await store_strategy(context.store, context.owner, name, rule, universe=universe)
+        usual = OptimizationRequest()
+        held = {name: getattr(context.current_focus, name) for name in PRICES if name != "universe"}
+        beside = {name: value for name, value in held.items() if value != getattr(usual, name)}
+        strategy = await store_strategy(context.store, context.owner, name, rule, universe=universe, beside=beside)
         return SavedConfiguration(figures=saved_strategy_figures(strategy)), {"last": "save_strategy"}
 
     result = await compute_once(context, "save_strategy", {"name": name}, SavedConfiguration, compute)
@@ -147,6 +150,24 @@ def _window(strategy: StrategyWish) -> Window:
         "last_day": None if last is None else parse_day("last_day", last, last=True),
     }
     return validate(Window, days)
+
+
+async def _prices(context: ChatContext, wish: StrategyWish) -> dict[str, Any]:
+    """On what the strategy is evaluated: as the wish says and, unless it names other assets, as before."""
+    request = OptimizationRequest()
+    if wish.saved is not None:
+        saved = await load_strategy(context.store, context.owner, wish.saved)
+        options = {name: saved.search[name] for name in PRICES if name in saved.search}
+        request = request.model_copy(update={"universe": saved.universe, **options})
+    elif wish.base == "last" or not wish.assets:
+        request = request.model_copy(update=context.current_focus.model_dump(include={*PRICES}))
+    stated = beside_assets(wish)
+    if "safe" in stated and not wish.assets:
+        stated["universe"] = await risky_assets(context.prices, request.universe, request.safe)
+    elif wish.assets:
+        stated["universe"] = await find_universe(context.prices, wish.assets)
+    prices = validate(OptimizationRequest, request.model_dump(include={*PRICES}) | stated)
+    return {name: getattr(prices, name) for name in PRICES}
 
 
 async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:

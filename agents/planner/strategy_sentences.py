@@ -55,9 +55,10 @@ def _compare(result: QuickEvaluation) -> Iterator[Sentence]:
     advantage, *simulated = _describe_advantage(figures)
     yield Sentence(advantage, "versus")
     yield from (Sentence(text, "") for text in simulated)
-    ahead = 2 * sum(year.strategy > year.sixty_forty_cash for year in result.years) > len(result.years)
+    safe = "cash" if mixed.subject == "sixty_forty_cash" else "the bond"
+    ahead = 2 * sum(year.strategy > year.mixed for year in result.years) > len(result.years)
     yield Sentence(
-        f"Its deepest fall was {_versus(own, mixed)} that of the usual mix of equity and cash and "
+        f"Its deepest fall was {_versus(own, mixed)} that of the usual mix of equity and {safe} and "
         f"{_versus(own, equity)} that of full investment; in most calendar years it "
         f"{'earned more' if ahead else 'did not earn more'} than that usual mix.",
         "year",

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from desk.conversation.wishes import Offer, PortfolioWish, StrategyWish
 from desk.optimization.reading.topics import Topic
-from desk.optimization.request import StoredRequest
+from desk.optimization.request import BUNDLED_CASH, CASH, Cash, ExchangeRateName, StoredRequest
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 
@@ -23,7 +23,11 @@ class Focus(Frozen):
     rule: Rule | None = None
     """The last evaluated configuration, in numbers."""
     universe: str = "sp500"
-    """Universe of the last evaluation."""
+    """Prices of the risky leg in the last evaluation or search."""
+    safe: str = CASH
+    """What was held beside it."""
+    cash: Cash = BUNDLED_CASH
+    exchange_rate: ExchangeRateName = None
     portfolio: PortfolioWish | None = None
     scenarios: tuple[str, ...] = ()
     """Names of own scenarios."""
@@ -33,3 +37,7 @@ class Focus(Frozen):
     """What the last answer was about."""
     last: Offer | None = None
     """The last action."""
+
+
+PRICES = ("universe", "safe", "cash", "exchange_rate")
+"""Fields of a focus that say on what a strategy is evaluated; a request has them too."""

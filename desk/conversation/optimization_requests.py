@@ -9,7 +9,7 @@ from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.conversation import amounts, quotes
 from desk.conversation.days import parse_day
 from desk.conversation.focus import Focus
-from desk.conversation.wishes import Wish
+from desk.conversation.wishes import StrategyWish, Wish
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, OptimizationRequest
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, with_probabilities
@@ -72,26 +72,25 @@ def invalid_input(error: ValidationError) -> InvalidInput:
 
 def _legs(fields: dict[str, Any], wish: Wish) -> None:
     """Fill in the safe leg, the cash, the series beside the prices, and the window."""
-    for name in ("safe", "exchange_rate", "benchmark"):
-        series = cast("str | None", getattr(wish, name))
-        if series is not None:
-            fields[name] = series
+    if wish.benchmark is not None:
+        fields["benchmark"] = wish.benchmark
+    fields |= beside_assets(wish)
     for name, last in (("first_day", False), ("last_day", True)):
         day = cast("str | None", getattr(wish, name))
         if day is not None:
             fields[name] = parse_day(name, day, last=last)
-    _cash(fields, wish)
 
 
-def _cash(fields: dict[str, Any], wish: Wish) -> None:
+def beside_assets(wish: Wish | StrategyWish) -> dict[str, Any]:
+    """What the wish states of the safe leg, of what cash earns, and of the exchange rate, as fields of a request."""
+    fields: dict[str, Any] = {"safe": wish.safe, "cash": wish.cash, "exchange_rate": wish.exchange_rate}
     if wish.cash is not None and wish.cash_rate is not None:
         raise InvalidInput(
             "cash", wish.cash, reason="a rate is stated beside the series", allowed="a rate or a series, not both"
         )
     if wish.cash_rate is not None:
         fields["cash"] = amounts.read_amount("cash_rate", wish.cash_rate)
-    elif wish.cash is not None:
-        fields["cash"] = wish.cash
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _mandate(mandate: dict[str, Any], wish: Wish) -> None:

@@ -16,6 +16,7 @@ _SUBJECTS = {
     "strategy": "This strategy",
     "same_volatility": "Constant, same volatility",
     "sixty_forty_cash": "60/40 in cash",
+    "sixty_forty": "60/40 in the bond",
     "equity": "Full investment",
 }
 _MEASURES = metric_labels("evaluation")
@@ -32,13 +33,14 @@ _SCENARIO = {
 
 def _evaluated(evaluation: "QuickEvaluation") -> Iterator[Exhibit]:
     scenario = spaced(evaluation.scenario)
+    subjects = {held.subject: _SUBJECTS[held.subject] for held in evaluation.held}
     titles = {
         "history": f"On history, {evaluation.first_day} to {evaluation.last_day}",
         "simulated": f"Simulated: {scenario}, mean over paths",
     }
     for where, title in titles.items():
         rows = [
-            (label, *(f"quick_{subject}_{where}_{name}" for name in _MEASURES)) for subject, label in _SUBJECTS.items()
+            (label, *(f"quick_{subject}_{where}_{name}" for name in _MEASURES)) for subject, label in subjects.items()
         ]
         yield build_table(title, ("", *_MEASURES.values()), rows, evaluation.figures)
     rows = [
@@ -47,7 +49,7 @@ def _evaluated(evaluation: "QuickEvaluation") -> Iterator[Exhibit]:
             f"quick_versus_{subject}_history_bps",
             f"quick_versus_{subject}_simulated_bps",
         )
-        for subject, label in _SUBJECTS.items()
+        for subject, label in subjects.items()
         if subject != "strategy"
     ]
     yield build_table(
@@ -56,11 +58,9 @@ def _evaluated(evaluation: "QuickEvaluation") -> Iterator[Exhibit]:
     if len(evaluation.curve) > 1:
         rows = [(f"{point.volatility:.0%}", f"quick_curve_{n}_weight") for n, point in enumerate(evaluation.curve, 1)]
         yield build_table("Weight by volatility of the asset", ("Volatility", "Weight"), rows, evaluation.figures)
-    rows = [
-        (str(y.year), *(f"quick_year_{y.year}_{subject}" for subject in ("strategy", "sixty_forty_cash", "equity")))
-        for y in evaluation.years
-    ]
-    columns = ("Year", "This strategy", "60/40 in cash", "Full investment")
+    yearly = {subject: label for subject, label in subjects.items() if subject != "same_volatility"}
+    rows = [(str(y.year), *(f"quick_year_{y.year}_{subject}" for subject in yearly)) for y in evaluation.years]
+    columns = ("Year", *yearly.values())
     yield build_table(
         "Returns by calendar year; the first and the last may be parts", columns, rows, evaluation.figures
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from desk.base.errors import InvalidInput
 from desk.market.prices import PriceSource
-from desk.optimization.request import OptimizationRequest
+from desk.market.universe import split_universe
+from desk.optimization.request import CASH, YIELD, OptimizationRequest
 
 BUNDLED = ("sp500", "stocks")
 MOST_OWN = 20
@@ -26,6 +27,18 @@ async def find_universe(prices: PriceSource, assets: Sequence[str]) -> str:
         if all(name.casefold() in known for name in names):
             return f"{dataset}:{','.join(known[name.casefold()] for name in names)}"
     return parse_bundled(names)
+
+
+async def risky_assets(prices: PriceSource, universe: str, safe: str) -> str:
+    """The universe without `safe`, which stays no risky asset when something else is held beside the others."""
+    dataset, assets = split_universe(universe)
+    if safe == CASH or safe.startswith(YIELD) or dataset in BUNDLED:
+        return universe
+    home, _, leg = safe.rpartition(":")
+    names = assets or (await prices.facts(dataset) or await prices.load(dataset)).assets
+    if home not in ("", dataset) or leg not in names:
+        return universe
+    return f"{dataset}:{','.join(name for name in names if name != leg)}"
 
 
 async def own_data(prices: PriceSource) -> dict[str, tuple[str, ...]]:

@@ -69,6 +69,22 @@ SeriesName: TypeAlias = Annotated[
     AfterValidator(_check_series),
 ]
 """Name of a series: a data set, DATASET:SERIES, or a series of the same prices; the tool checks that it exists."""
+SafeLegWish: TypeAlias = Annotated[
+    SeriesName | None,
+    Field(
+        description="What is held beside the risky assets: cash; a bond by its name among the same prices, or as "
+        "DATASET:BOND; or yield:SERIES, a par bond computed from daily yields"
+    ),
+]
+CashRateWish: TypeAlias = Annotated[
+    Quote | None, Field(description="What cash earns a year, in place of the Treasury bill")
+]
+CashWish: TypeAlias = Annotated[
+    SeriesName | None, Field(description="Series of rates in percent a year that cash earns, where one is named")
+]
+ExchangeRateWish: TypeAlias = Annotated[
+    SeriesName | None, Field(description="Series named by its pair, such as EURUSD, that converts the prices")
+]
 Base: TypeAlias = Annotated[
     Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
 ]
@@ -107,13 +123,7 @@ class Wish(Frozen):
         tuple[Name, ...],
         Field(max_length=20, description="sp500, stocks, tickers, a data set of the person's own, or DATASET:ASSET"),
     ] = ()
-    safe: Annotated[
-        SeriesName | None,
-        Field(
-            description="What is held beside the risky assets: cash; a bond by its name among the same prices, or as "
-            "DATASET:BOND; or yield:SERIES, a par bond computed from daily yields"
-        ),
-    ] = None
+    safe: SafeLegWish = None
     first_day: Annotated[
         Quote | None, Field(description="First day of prices that is used, as said: 2005, March 2005, 2005-03-15")
     ] = None
@@ -130,12 +140,8 @@ class Wish(Frozen):
     risk_aversion: Quote | None = None
     transaction_cost: Quote | None = None
     """Also "double" or "half", of the base's."""
-    cash_rate: Annotated[Quote | None, Field(description="What cash earns a year, in place of the Treasury bill")] = (
-        None
-    )
-    cash: Annotated[
-        SeriesName | None, Field(description="Series of rates in percent a year that cash earns, where one is named")
-    ] = None
+    cash_rate: CashRateWish = None
+    cash: CashWish = None
     currency: Annotated[
         str | None,
         Field(
@@ -143,9 +149,7 @@ class Wish(Frozen):
             description="Currency of the result as its code, such as EUR; prices in another one need exchange_rate",
         ),
     ] = None
-    exchange_rate: Annotated[
-        SeriesName | None, Field(description="Series named by its pair, such as EURUSD, that converts the prices")
-    ] = None
+    exchange_rate: ExchangeRateWish = None
     benchmark: Annotated[
         SeriesName | None, Field(description="Series, with dividends, that the winner is compared with")
     ] = None
@@ -182,6 +186,10 @@ class StrategyWish(Frozen):
     saved: Name | None = None
     """Name of a saved strategy."""
     assets: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    safe: SafeLegWish = None
+    cash_rate: CashRateWish = None
+    cash: CashWish = None
+    exchange_rate: ExchangeRateWish = None
     weight_function: WeightFunction | None = None
     estimator: Estimator | None = None
     lookback: Quote | None = None

@@ -93,6 +93,16 @@ ExchangeRateName: TypeAlias = Annotated[
         "currency into that of the cash: a data set of the kind index, NAME:EURUSD of one, or file:EURUSD",
     ),
 ]
+SafeLegName: TypeAlias = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=400,
+        description="What is held beside the risky leg: `cash`; a bond index, as an asset of the same prices or "
+        "NAME:ASSET of another data set, with coupons in its prices; or `yield:SERIES`, a ten-year par bond from "
+        "daily yields in percent a year (a data set of the kind index, NAME:ASSET of one, or file:COLUMN)",
+    ),
+]
 
 
 class Limit(Frozen):
@@ -294,17 +304,7 @@ class OptimizationRequest(Frozen):
             "data set of the kind index, NAME:ASSET of one, or file:COLUMN of the price file",
         ),
     ] = None
-    safe: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=400,
-            exclude_if=lambda safe: safe == CASH,
-            description="What is held beside the risky leg: `cash`; a bond index, as an asset of the same prices or "
-            "NAME:ASSET of another data set, with coupons in its prices; or `yield:SERIES`, a ten-year par bond from "
-            "daily yields in percent a year (a data set of the kind index, NAME:ASSET of one, or file:COLUMN)",
-        ),
-    ] = CASH
+    safe: Annotated[SafeLegName, Field(exclude_if=lambda safe: safe == CASH)] = CASH
     current_rule: StrategyConfig = CURRENT_RULE
     start: Annotated[
         tuple[StrategyConfig, ...],

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from desk.optimization.judgement.finalists import variance
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.repositories.ledger import count_evaluation
-from desk.optimization.request import BUNDLED_CASH, OptimizationRequest
+from desk.optimization.request import BUNDLED_CASH, CASH, OptimizationRequest
 from desk.optimization.worlds import BASIS
 from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
@@ -64,10 +64,9 @@ _LABEL: dict[Subject, str] = {
     "strategy": "the strategy",
     "same_volatility": "the volatility-matched constant weight",
     "sixty_forty_cash": 'the "mix of equity and cash", 60/40,',
+    "sixty_forty": 'the "mix of equity and bond", 60/40,',
     "equity": '"full investment"',
 }
-SUBJECTS = tuple(_LABEL)
-"""The rules of an evaluation, in the order of its series."""
 
 
 class EvaluationRun(NamedTuple):
@@ -77,6 +76,11 @@ class EvaluationRun(NamedTuple):
     world: World
     series: Floats
     part: slice
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The rules of the series, in their order."""
+        return _subjects(self.world)
 
 
 async def evaluate_strategy(
@@ -104,10 +108,11 @@ async def run_evaluation(
     window: Window = EVERY_DAY,
     volatility_index: str | None = None,
     cash: str = BUNDLED_CASH,
+    safe: str = CASH,
     exchange_rate: str | None = None,
     fields: frozenset[EvaluationField] = EVERY_FIELD,
 ) -> EvaluationRun:
-    """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight.
+    """Evaluate `rule` beside 60/40, full investment and the volatility-matched constant weight.
 
     What no field of `fields` needs is not computed: without `held` and `figures` nothing is simulated, and `held` is
     empty. Only days of `window` that are not locked are evaluated. Nothing is counted in a ledger.
@@ -117,6 +122,7 @@ async def run_evaluation(
         current_rule=rule.config,
         volatility_index=volatility_index,
         cash=cash,
+        safe=safe,
         exchange_rate=exchange_rate,
     )
     loaded_prices = await load_prices(prices, wanted)
@@ -129,6 +135,7 @@ async def run_evaluation(
         scenarios=(scenario.model_copy(update={"probability": 1.0}),),
         current_rule=config,
         cash=cash,
+        safe=safe,
         exchange_rate=exchange_rate,
     )
     return await asyncio.to_thread(_evaluate, loaded_prices, request, window, fields)
@@ -151,7 +158,7 @@ def _evaluate(
     )
     rule_evaluations = tuple(
         RuleEvaluation(subject=subject, config=c, history=world.on_history(c, record, part), simulated=evaluation)
-        for subject, c, record, evaluation in zip(SUBJECTS, configs, series, simulated_evaluations, strict=True)
+        for subject, c, record, evaluation in zip(_subjects(world), configs, series, simulated_evaluations, strict=True)
         if has_metrics
     )
     dates = world.market.dates[part]
@@ -159,6 +166,7 @@ def _evaluate(
         rule=rule,
         name=labels.strategy_label(config),
         universe=world.request.universe,
+        safe=CASH if world.market.bond is None else world.market.bond.name,
         scenario=scenario.name,
         first_day=str(dates[0]),
         last_day=str(dates[-1]),
@@ -175,6 +183,14 @@ def _evaluate(
         return EvaluationRun(quick_evaluation, world, series, part)
     figures = _figures(world, quick_evaluation, float(series[0, 1, part.stop - 1]), part, simulated)
     return EvaluationRun(quick_evaluation.model_copy(update={"figures": figures}), world, series, part)
+
+
+def _subjects(world: World) -> tuple[Subject, ...]:
+    return ("strategy", "same_volatility", _mix(world), "equity")
+
+
+def _mix(world: World) -> Literal["sixty_forty_cash", "sixty_forty"]:
+    return "sixty_forty_cash" if world.market.bond is None else "sixty_forty"
 
 
 def _simulate(world: World, configs: tuple[StrategyConfig, ...], scenario: Scenario) -> Simulation:
@@ -222,7 +238,7 @@ def _years(world: World, series: Floats, part: slice) -> tuple[YearlyReturn, ...
     dates = world.market.dates[part]
     strategy, _, sixty_forty, equity = (calendar_years(dates, world.total(s[0, part], part)) for s in series)
     return tuple(
-        YearlyReturn(year=year, strategy=own, sixty_forty_cash=mixed, equity=full)
+        YearlyReturn.model_validate({"year": year, "strategy": own, _mix(world): mixed, "equity": full})
         for (year, own), (_, mixed), (_, full) in zip(strategy, sixty_forty, equity, strict=True)
     )
 
@@ -234,6 +250,8 @@ def _figures(
     place = spaced(quick_evaluation.scenario)
     sheet.add("name", "the configuration that was evaluated", quick_evaluation.name, "text")
     sheet.add("universe", "prices that the configuration was evaluated on", world.market.source, "text")
+    if quick_evaluation.safe != CASH:
+        sheet.add("safe_leg", "bond that was held beside the risky asset", quick_evaluation.safe, "text")
     if simulated is not None:
         sheet.add("scenario", "scenario that the configuration was simulated in", place, "text")
         _add_world(sheet, world.request, place)
@@ -250,7 +268,7 @@ def _figures(
             _add_metrics(sheet, rule_evaluation, "simulated", rule_evaluation.simulated, words)
     _add_advantages(sheet, quick_evaluation, simulated, place)
     _add_weights(sheet, world, quick_evaluation, weight, part)
-    _add_years(sheet, quick_evaluation.years)
+    _add_years(sheet, quick_evaluation.years, _mix(world))
     return sheet.figures
 
 
@@ -289,11 +307,12 @@ def _add_advantages(sheet: Sheet, quick_evaluation: QuickEvaluation, simulated: 
         )
 
 
-def _add_years(sheet: Sheet, years: tuple[YearlyReturn, ...]) -> None:
+def _add_years(sheet: Sheet, years: tuple[YearlyReturn, ...], mix: Subject) -> None:
     for row in years:
-        for subject in ("strategy", "sixty_forty_cash", "equity"):
+        returns: dict[Subject, float] = {"strategy": row.strategy, mix: row.mixed, "equity": row.equity}
+        for subject, value in returns.items():
             quantity = f'return of {_LABEL[subject]} in the calendar year "{row.year}"'
-            sheet.add(f"year_{row.year}_{subject}", quantity, getattr(row, subject), "percent")
+            sheet.add(f"year_{row.year}_{subject}", quantity, value, "percent")
 
 
 def _add_weights(sheet: Sheet, world: World, quick_evaluation: QuickEvaluation, weight: float, part: slice) -> None:

@@ -9,7 +9,7 @@ from desk.base.errors import InvalidInput
 from desk.market.prices import PriceSource
 from desk.optimization.caution_messages import CAUTIONS
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, load_catalog
-from desk.strategies.evaluation import SUBJECTS, EvaluationRun, count, run_evaluation
+from desk.strategies.evaluation import EvaluationRun, count, run_evaluation
 from desk.strategies.evaluation_schemas import (
     EVERY_FIELD,
     MAX_PATH_YEARS,
@@ -74,6 +74,7 @@ async def _run(
         window=request.window,
         volatility_index=request.volatility_index,
         cash=request.cash,
+        safe=request.safe,
         exchange_rate=request.exchange_rate,
         fields=fields,
     )
@@ -101,7 +102,7 @@ def _lines(run: EvaluationRun, points: int) -> Lines:
     ends = np.append(starts[1:], dates.size) - 1
     wealth: dict[Subject, tuple[float, ...]] = {}
     drawdown: dict[Subject, tuple[float, ...]] = {}
-    for subject, record in zip(SUBJECTS, run.series, strict=True):
+    for subject, record in zip(run.subjects, run.series, strict=True):
         total = world.total(record[0, part], part)
         wealth[subject] = tuple(map(float, np.cumprod(1.0 + total)[ends]))
         drawdown[subject] = tuple(map(float, np.maximum.reduceat(drawdowns(total), starts)))

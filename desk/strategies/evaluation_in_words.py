@@ -9,6 +9,7 @@ from desk.base.errors import InvalidInput
 from desk.base.text import number, spaced
 from desk.figures import labels
 from desk.optimization.judgement.historical_record import unlocked_days
+from desk.optimization.request import CASH
 from desk.strategies.evaluation import EvaluationRun
 from desk.strategies.evaluation_schemas import QuickEvaluation, Window
 from desk.strategies.templates import Rule
@@ -21,13 +22,14 @@ def describe_evaluation(evaluation: QuickEvaluation) -> str:
     own, _, mixed, equity = evaluation.held
     grown, beside, full = (_percent(rule.history.metrics.geometric_return.value) for rule in (own, mixed, equity))
     fall, full_fall = (_percent(rule.history.metrics.max_drawdown.value) for rule in (own, equity))
+    leg = "" if evaluation.safe == CASH else f" with {evaluation.safe} as the safe leg"
     others, name = f"full investment {full} a year, with a deepest fall of {full_fall}", evaluation.name
     if own.config == mixed.config:
-        name = f"60/40 in cash, a {name},"
+        name = f"60/40 in {evaluation.safe}, a {name},"
     else:
-        others = f"60/40 in cash grew {beside} a year and {others}"
+        others = f"60/40 in {evaluation.safe} grew {beside} a year and {others}"
     return (
-        f"From {evaluation.first_day} to {evaluation.last_day} {name} would have grown {grown} a year, with "
+        f"From {evaluation.first_day} to {evaluation.last_day} {name}{leg} would have grown {grown} a year, with "
         f"a volatility of {_percent(own.history.metrics.volatility.value)} and a deepest fall of {fall}; {others}."
     )
 
@@ -68,8 +70,9 @@ def describe_period(run: EvaluationRun, window: Window) -> str:
     share = partial(number, digits=1)
     own_return, mixed_return, equity_return = (share(100.0 * compounded(x)) for x in (own, mixed, equity))
     return (
-        f"From {dates[within[0]]} to {dates[within[-1]]} it returned {own_return}%, 60/40 in cash {mixed_return}% and "
-        f"full investment {equity_return}%; its deepest fall in that time was "
+        f"From {dates[within[0]]} to {dates[within[-1]]} it returned {own_return}%, "
+        f"60/40 in {run.evaluation.safe} {mixed_return}% and full investment {equity_return}%; its deepest fall in "
+        f"that time was "
         f"{share(100.0 * float(drawdowns(own).max()))}%."
     )
 

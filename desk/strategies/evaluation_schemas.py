@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from desk.base.frames import series_frame
 from desk.figures.figures import Figure
 from desk.optimization.caution_messages import Caution
-from desk.optimization.request import BUNDLED_CASH, Cash, ExchangeRateName
+from desk.optimization.request import BUNDLED_CASH, CASH, Cash, ExchangeRateName, SafeLegName
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
@@ -20,7 +20,8 @@ from quant.worlds.scenario import BUILT_IN, Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "equity"]
+Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "sixty_forty", "equity"]
+"""`sixty_forty` is a mix with the bond that is the safe leg, `sixty_forty_cash` one with cash."""
 
 
 class CurvePoint(Frozen):
@@ -34,10 +35,19 @@ class YearlyReturn(Frozen):
     year: int
     strategy: float
     """Return of the strategy, a fraction."""
-    sixty_forty_cash: float
-    """Return of 60% in the risky leg and 40% in cash, a fraction."""
+    sixty_forty_cash: Annotated[float | None, Field(exclude_if=lambda value: value is None)] = None
+    """Return of 60% in the risky leg and 40% in cash, a fraction; absent with a bond as the safe leg."""
+    sixty_forty: Annotated[float | None, Field(exclude_if=lambda value: value is None)] = None
+    """Return of 60% in the risky leg and 40% in the bond, a fraction; absent with cash as the safe leg."""
     equity: float
     """Return of the risky leg held alone, a fraction."""
+
+    @property
+    def mixed(self) -> float:
+        """Return of 60% in the risky leg and 40% in the safe leg."""
+        mixed = self.sixty_forty_cash if self.sixty_forty is None else self.sixty_forty
+        assert mixed is not None
+        return mixed
 
 
 class RuleEvaluation(Frozen):
@@ -58,6 +68,8 @@ class QuickEvaluation(Frozen):
     rule: Rule
     name: str
     universe: str
+    safe: Annotated[str, Field(exclude_if=lambda safe: safe == CASH)] = CASH
+    """Name of the other leg; absent for cash."""
     scenario: str
     first_day: str
     last_day: str
@@ -123,6 +135,7 @@ class EvaluationRequest(Frozen):
         Field(min_length=1, max_length=400, description="Data set of an index such as the VIX, for `implied`"),
     ] = None
     cash: Cash = BUNDLED_CASH
+    safe: SafeLegName = CASH
     exchange_rate: ExchangeRateName = None
     points: Annotated[int, Field(ge=2, le=2_000, description="Maximum number of points of each series")] = 250
 

@@ -1,6 +1,8 @@
 """Saved strategies: named, in immutable versions."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -9,7 +11,7 @@ from desk.base.names import clean_name, name_key
 from desk.figures import labels
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
-from desk.strategies.search_options import SearchOptions
+from desk.strategies.search_options import PRICES, SearchOptions
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict
@@ -43,25 +45,30 @@ async def save_strategy(
     rule: Rule,
     *,
     universe: str = "sp500",
+    beside: Mapping[str, Any] | None = None,
     note: str = "",
     now: datetime | None = None,
 ) -> SavedStrategy:
     """Store version 1 of a new name, or the next version; saving the latest one again changes nothing.
 
-    An archived strategy is in use again. The options of its searches stay those of the latest version.
+    An archived strategy is in use again. The options of its searches stay those of the latest version, but for those
+    of `beside` (see `PRICES`), None for none.
     """
     text = clean_name("name", name)
     await store.records.delete(Key(owner, ARCHIVE, name_key(text)))
     while True:
         versions = await load_versions(store, owner, name_key(text))
-        if versions and (versions[-1].rule, versions[-1].universe) == (rule, universe):
+        search = versions[-1].search if versions else {}
+        if beside is not None:
+            search = {**{name: value for name, value in search.items() if name not in PRICES}, **beside}
+        if versions and (versions[-1].rule, versions[-1].universe, versions[-1].search) == (rule, universe, search):
             return versions[-1]
         strategy = SavedStrategy(
             name=versions[0].name if versions else text,
             version=len(versions) + 1,
             universe=universe,
             rule=rule,
-            search=versions[-1].search if versions else {},
+            search=search,
             note=note,
             saved_at=now,
         )

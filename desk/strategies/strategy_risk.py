@@ -6,6 +6,7 @@ import numpy as np
 
 from desk.figures.sheet import Money
 from desk.market.prices import PriceSource
+from desk.optimization.request import BUNDLED_CASH, CASH
 from desk.portfolios.holdings import INDEX, Assets, Holdings, load_assets
 from desk.portfolios.risk import Track, assess_loaded
 from desk.portfolios.risk_schemas import PortfolioRisk
@@ -21,11 +22,27 @@ CAVEAT = "The rule traded on these days as it would have, after costs; stress is
 
 
 async def assess_strategy(
-    prices: PriceSource, rule: Rule, universe: str, money: Money | None = None, stress: StressRequest | None = None
+    prices: PriceSource,
+    rule: Rule,
+    universe: str,
+    money: Money | None = None,
+    stress: StressRequest | None = None,
+    *,
+    cash: str = BUNDLED_CASH,
+    safe: str = CASH,
+    exchange_rate: str | None = None,
 ) -> PortfolioRisk:
     """The risk of a strategy on the days before the holdout; a part brings its weight times its return of each day."""
     stress = stress or StressRequest()
-    run = await run_evaluation(prices, rule, universe=universe, fields=frozenset({"today"}))
+    run = await run_evaluation(
+        prices,
+        rule,
+        universe=universe,
+        cash=cash,
+        safe=safe,
+        exchange_rate=exchange_rate,
+        fields=frozenset({"today"}),
+    )
     index = await load_assets(prices, (INDEX,)) if INDEX in await prices.universes() else None
     factors = await load_assets(prices, tuple(stress.shocks)) if stress.shocks else None
     return await asyncio.to_thread(_assess, run, index, factors, money, stress)
@@ -41,8 +58,10 @@ def _assess(
     own = run.world.total(np.ascontiguousarray(run.series[0, 0, part]), part)
     after_last_close = market.dates.size
     now = float(run.world.replay([config], end=after_last_close + 1).series[0, 1, after_last_close])
+    bond = () if market.bond is None else (market.bond,)
+    legs = np.column_stack([risky, *(leg.returns[part] for leg in bond)])
     assets = Assets(
-        returns=Returns(dates, (RISKY,), risky[:, None]),
+        returns=Returns(dates, (RISKY, *(leg.name for leg in bond)), legs),
         train=market.train.stop - part.start,
         cash=market.cash[part],
         index=None if index is None else _on_days(index, dates),
@@ -57,7 +76,8 @@ def _assess(
         weights=(now, 1.0 - now),
         caveat=CAVEAT,
     )
-    holdings = Holdings(assets, np.array([now]), 1.0 - now)
+    rest = 1.0 - now
+    holdings = Holdings(assets, np.array([now, rest] if bond else [now]), 0.0 if bond else rest)
     return assess_loaded(holdings, money, stress, None if factors is None else _beside(assets, factors), track)
 
 
@@ -68,11 +88,11 @@ def _on_days(index: Assets, dates: Dates) -> Floats | None:
 
 
 def _beside(assets: Assets, factors: Assets) -> Assets:
-    """The risky leg and the factors, on the days that both have."""
+    """The legs and the factors, on the days that both have."""
     days, own, other = np.intersect1d(assets.returns.dates, factors.returns.dates, return_indices=True)
     values = np.column_stack([assets.returns.values[own], factors.returns.values[other]])
     return Assets(
-        returns=Returns(days, (RISKY, *factors.returns.assets), values),
+        returns=Returns(days, (*assets.returns.assets, *factors.returns.assets), values),
         train=assets.train,
         cash=assets.cash[own],
         index=None,

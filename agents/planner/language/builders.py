@@ -5,6 +5,7 @@ from typing import Any, Final
 from agents.planner.language.form import MEASURES, Form, filled
 from agents.planner.language.holdings import portfolio_of, shocks_of
 from agents.planner.language.reading import Item
+from agents.planner.language.searches import safe_leg
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from agents.planner.language.windows import window_of
 from desk.conversation.focus import Focus
@@ -30,7 +31,7 @@ def evaluate(form: Form) -> dict[str, Any]:
     _decay(form, quotes)
     form.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
     strategy = filled({
-        "template": template, "saved": next(iter(form.names("saved")), None),
+        "template": template, "saved": next(iter(form.names("saved")), None), "safe": safe_leg(form),
         "assets": tuple(a for a in form.names("asset") if a != "cash"), "weight_function": function,
         "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes, **window_of(form),
     })  # fmt: skip
@@ -126,13 +127,15 @@ def assess(form: Form) -> dict[str, Any]:
         words = form.reading.words
         factors = [i for i in form.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF]
         form.use(*factors)  # every beta is to the index
-    tail = _tail(form)
+    tail = {} if shocks else _tail(form)
     quotes = form.match({"percent": "holding", "currency": "amount", "large": "amount"}, holdings=True)
     form.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("Of which portfolio? Name the assets with their shares.")
-    tail = {} if shocks or "loss" in quotes else tail
+    if "loss" in quotes and any(c.isdigit() for c in "".join(tail.values())):
+        form.ask("Is the loss an imagined fall, or one that may happen within that time?")
+    tail = {} if "loss" in quotes else tail
     return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks, **tail})
 
 

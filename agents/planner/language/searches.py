@@ -30,7 +30,7 @@ def search(form: Form) -> dict[str, Any]:
         form.take("amount", "transaction_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
-        **window_of(form), "safe": _safe_leg(form),
+        **window_of(form), "safe": safe_leg(form),
         "name": next(iter(form.names("name")), None), "assets": _assets(form), **quotes,
         "lookbacks": tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback"),
         "weight_functions": form.choice("function", space.weight_functions),
@@ -58,7 +58,7 @@ def _weight_bounds(form: Form) -> dict[str, str]:
     return {}
 
 
-def _safe_leg(form: Form) -> str | None:
+def safe_leg(form: Form) -> str | None:
     """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
     for cue in form.take("sense", "safe_leg"):
         beside = [i for i in form.all("asset") if form.near(i, cue)]

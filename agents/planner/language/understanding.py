@@ -386,8 +386,8 @@ def _of_search(call: Call, earlier: Sequence[Call]) -> Call | None:
         return call
     if call == CURRENT_RULE:
         return Call(tool="explain_result", arguments={"run": "last", "topic": "benchmarks"})
-    strategy = {**call.arguments["strategy"], "assets": wish.get("assets", ())}
-    return None if "safe" in wish else Call(tool=call.tool, arguments={"strategy": filled(strategy)})
+    beside = {name: wish.get(name) for name in ("assets", "safe", "cash_rate", "cash", "exchange_rate")}
+    return Call(tool=call.tool, arguments={"strategy": filled({**beside, **call.arguments["strategy"]})})
 
 
 def _after(focus: Focus, offer: Offer) -> Focus:

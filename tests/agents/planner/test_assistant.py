@@ -32,6 +32,7 @@ from desk.optimization.result import Finalist, OptimizationResult, Verdict
 from desk.runs.earlier_trials import earlier_entries
 from quant.strategies.config import StrategyConfig
 from store.embedded import open_store
+from tests.desk.optimization.fixed_prices import FixedPrices, index_and_bond
 from tests.sample_attribution import with_assets
 from tests.sample_result import limit_checks, sample_result
 from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
@@ -360,6 +361,27 @@ async def test_what_is_held_beside_and_the_window_are_said(context) -> None:
     assert {"held_beside": "BOND", "window_last_day": "2015-12-31"}.items() <= {
         figure.id: figure.value for figure in estimated.figures
     }.items()
+
+
+async def test_a_bond_stays_beside_a_strategy_until_something_else_is_named(context) -> None:
+    index = await BundledPrices().load("sp500")
+    tables = {"sp500": index, "stocks": index, "legs": index_and_bond(index)}
+    own = replace(context, prices=FixedPrices(tables), evidence=Evidence())
+    wish = StrategyWish(template="twelve_month_rule", assets=("legs",), safe="BOND")
+    said = await describe_call(own, evaluate_strategy, strategy=wish)
+    assert "with BOND as the safe leg" in said
+    assert "60/40 in BOND" in said
+    _, weekly = await call_tool(own, evaluate_strategy, strategy=StrategyWish(base="last", rebalancing="weekly"))
+    assert weekly.safe == "BOND"
+    _, in_cash = await call_tool(own, evaluate_strategy, strategy=StrategyWish(base="last", safe="cash"))
+    assert (in_cash.safe, own.current_focus.universe) == ("cash", "legs:EQ")
+    await call_tool(own, evaluate_strategy, strategy=wish.model_copy(update={"rebalancing": "daily"}))
+    await call_tool(own, save_strategy, name="Legs")
+    later = replace(own, run="later", evidence=Evidence())
+    _, saved = await call_tool(later, evaluate_strategy, strategy=StrategyWish(saved="Legs"))
+    assert (saved.universe, saved.safe) == ("legs", "BOND")
+    _, other = await call_tool(own, evaluate_strategy, strategy=StrategyWish(template="cppi_90", assets=("sp500",)))
+    assert (other.universe, other.safe) == ("sp500", "cash")
 
 
 async def test_a_saved_strategy_is_named(context) -> None:

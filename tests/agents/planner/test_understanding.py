@@ -282,13 +282,33 @@ def test_what_follows_a_search_in_a_message_is_on_its_prices() -> None:
     search = "optimize legs with BOND as the safe leg"
     [_, judged] = calls_of(f"{search}; is the 12-month rule still good?", OWN)
     assert judged == ("explain_result", {"run": "last", "topic": "benchmarks"})
-    assert calls_of(f"{search}; evaluate inverse vol 63d", OWN) == []
+    [_, (_, evaluated)] = calls_of(f"{search}; evaluate inverse vol 63d", OWN)
+    assert (evaluated["strategy"]["assets"], evaluated["strategy"]["safe"]) == (("legs",), "BOND")
     [_, (_, evaluated)] = calls_of("optimize legs; evaluate inverse vol 63d", OWN)
     assert evaluated["strategy"]["assets"] == ("legs",)
+    assert "safe" not in evaluated["strategy"]
+
+
+def test_a_safe_leg_changes_what_is_named_beside_it_and_else_the_last_thing() -> None:
+    seen = STRATEGY.model_copy(update={"data": OWN.data, "request": OptimizationRequest()})
+    tool, arguments = call_of("and with cash as the safe leg?", seen)
+    assert (tool, arguments["strategy"]) == ("evaluate_strategy", {"base": "last", "safe": "cash"})
+    tool, arguments = call_of("same search with cash as the safe leg", seen)
+    assert (tool, arguments["wish"]) == ("run_optimization", {"base": "last", "safe": "cash"})
+    tool, arguments = call_of("evaluate the 12-month rule on EQ with my bond BOND", seen)
+    assert (arguments["strategy"]["assets"], arguments["strategy"]["safe"]) == (("EQ",), "BOND")
 
 
 def test_a_word_is_an_asset_of_ones_own_only_as_it_is_written_there() -> None:
     assert not any(tool == "analyse_market" for tool, _ in calls_of("what is a bond?", OWN))
+
+
+def test_a_time_beside_an_imagined_move_is_not_dropped() -> None:
+    for text in (
+        "what happens to 100% XOM if XOM rises 10% in 41 days?",
+        "could 60% KO and 40% AAPL lose 20% in 3 months?",
+    ):
+        assert understand(text, FRESH).calls == ()
 
 
 def test_an_offered_reading_is_accepted_by_yes_or_by_its_place() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from desk.base.errors import InvalidInput
 from desk.compute.container.job_files import pack_prices, unpack_prices
+from desk.conversation.tables import build_exhibits
 from desk.figures.guard.claims import check
 from desk.market.prices import Prices
 from desk.optimization.evaluation import World
@@ -22,27 +23,25 @@ from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import topic_claims
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.scenario_checks import check_bond, check_paths, require_passed
+from desk.scenarios.repository import built_in_catalog
+from desk.strategies.evaluation import run_evaluation
+from desk.strategies.evaluation_details import evaluate_with_catalog
+from desk.strategies.evaluation_schemas import EvaluationRequest
+from desk.strategies.strategy_risk import assess_strategy
+from desk.strategies.templates import Rule
+from quant.numeric.units import DAYS
 from quant.strategies.config import StrategyConfig
 from quant.worlds.bond_proxy import par_bond_history
 from quant.worlds.scenario import BUILT_IN
-from tests.desk.optimization.fixed_prices import FixedPrices
+from tests.desk.optimization.fixed_prices import FixedPrices, index_and_bond
 
 MONTHLY = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
 SMALL = BUILT_IN[0].model_copy(update={"paths": 128, "years": 1})
 
 
-def bond_closes(prices: Prices) -> np.ndarray:
-    """A bond that gains a little where the index falls."""
-    equity = prices.closes[1:, 0] / prices.closes[:-1, 0] - 1.0
-    own = 0.004 * np.random.default_rng(0).standard_normal(equity.size)
-    return 100.0 * np.cumprod(np.concatenate([[1.0], 1.0002 + own - 0.08 * equity]))
-
-
 @pytest.fixture(scope="module")
 def legs(prices: Prices) -> Prices:
-    """One data set of an index and a bond."""
-    closes = np.column_stack([prices.closes[:, 0], bond_closes(prices)])
-    return replace(prices, assets=("EQ", "BOND"), closes=closes, price_index=False)
+    return index_and_bond(prices)
 
 
 @pytest.fixture(scope="module")
@@ -320,3 +319,45 @@ def test_the_answer_about_the_next_trade_names_both_legs(judgement_with_bond) ->
     text = " ".join(claim.text for claim in claims)
     assert all(f"{{{{{name}}}}}" in text for name in ("safe_leg", "safe_next_trade", "versus_sixty_forty_label"))
     assert [problem for claim in claims for problem in check(claim, result.figures)] == []
+
+
+def test_a_quick_evaluation_holds_the_bond_beside_the_strategy(legs) -> None:
+    rule = Rule(config=StrategyConfig(weight_function="constant", constant_weight=0.0, rebalancing="monthly"))
+    run = asyncio.run(run_evaluation(FixedPrices({"mine": legs}), rule, universe="mine", safe="BOND"))
+    evaluation, bond = run.evaluation, legs.closes[:, 1]
+    days = np.flatnonzero((legs.dates >= run.world.market.dates[run.part][0]) & (legs.dates <= last_day(run)))
+    growth = bond[days[-1]] / bond[days[0] - 1]
+    metrics = evaluation.held[0].history.metrics
+    assert (1.0 + metrics.geometric_return.value) ** (days.size / DAYS) == pytest.approx(growth, rel=1e-9)
+    assert [held.subject for held in evaluation.held] == ["strategy", "same_volatility", "sixty_forty", "equity"]
+    world, part = run.world, run.part
+    sixty_forty = world.constant(0.6, "monthly")
+    assert evaluation.held[2].history == world.on_history(sixty_forty, world.replay([sixty_forty]).series[0], part)
+    assert all(year.mixed == year.sixty_forty for year in evaluation.years)
+    labels = {row[0] for exhibit in build_exhibits(evaluation) for row in exhibit.rows}
+    assert "60/40 in the bond" in labels
+    assert not any("60/40 in cash" in label for label in labels)
+    detailed = asyncio.run(
+        evaluate_with_catalog(
+            built_in_catalog(),
+            FixedPrices({"mine": legs}),
+            EvaluationRequest(config=rule.config, universe="mine", safe="BOND"),
+        )
+    )
+    assert detailed.held == evaluation.held
+    assert detailed.lines.wealth["strategy"][-1] == pytest.approx(growth, rel=1e-9)
+    assert detailed.lines.wealth.keys() == {"strategy", "same_volatility", "sixty_forty", "equity"}
+
+
+def last_day(run) -> np.datetime64:
+    return run.world.market.dates[run.part][-1]
+
+
+def test_the_risk_of_a_strategy_counts_its_bond(legs) -> None:
+    """A rule that holds the bond alone has the bond's risk, and a shock of the bond costs its whole weight."""
+    rule = Rule(config=StrategyConfig(weight_function="constant", constant_weight=0.0, rebalancing="monthly"))
+    source = FixedPrices({"mine": legs, "sp500": legs.select(["EQ"])})
+    risk = asyncio.run(assess_strategy(source, rule, "mine", safe="BOND"))
+    held = asyncio.run(run_evaluation(source, rule, universe="mine", safe="BOND")).evaluation.held[0]
+    figures = {figure.id: figure.value for figure in risk.figures}
+    assert figures["risk_volatility"] == pytest.approx(held.history.metrics.volatility.value, rel=1e-3)

@@ -80,10 +80,10 @@ test('a field without effect says why', () => {
   ).toBeNull();
 });
 
-test('a search takes what differs from the defaults, and the preview the same days and cash', () => {
+test('a search takes what differs from the defaults, and the preview the same days and safe leg', () => {
   const asked: Draft = {
     ...draft({}),
-    request: { max_minutes: 5, cash: '0.02', first_day: '2005-01-01' },
+    request: { max_minutes: 5, cash: '0.02', safe: 'BOND', first_day: '2005-01-01' },
     limits: { max_drawdown: { bound: 0.2, tolerated: 0.1 } },
     space: { lookback_days: [21, 63] },
   };
@@ -95,7 +95,7 @@ test('a search takes what differs from the defaults, and the preview the same da
     space: { lookback_days: [21, 63] },
   });
   const preview = evaluationOf(asked, CATALOGUE);
-  expect(preview).toMatchObject({ cash: '0.02', window: { first_day: '2005-01-01' } });
+  expect(preview).toMatchObject({ cash: '0.02', safe: 'BOND', window: { first_day: '2005-01-01' } });
   expect(preview).not.toHaveProperty('max_minutes');
   expect(evaluationOf(draft({}), CATALOGUE)).not.toHaveProperty('window');
 });

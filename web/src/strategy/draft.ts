@@ -25,7 +25,7 @@ export interface Draft {
 }
 
 const TRIALS = 100;
-const PREVIEWED = new Set(['cash', 'exchange_rate', 'volatility_index']);
+const PREVIEWED = new Set(['cash', 'safe', 'exchange_rate', 'volatility_index']);
 
 export function draftOf(rule: Template['rule'], name: string, universe = 'sp500'): Draft {
   return {
@@ -131,7 +131,7 @@ function limitField(catalogue: Catalogue, [name, part]: readonly string[]): Fiel
   return field && limit && part === 'bound' ? { ...field, unit: limit.unit } : field;
 }
 
-/** The preview is on the same days and with the same cash as the search. */
+/** The preview is on the same days and with the same safe leg as the search. */
 export function evaluationOf(draft: Draft, catalogue: Catalogue): EvaluationRequest {
   const { first_day, last_day, ...others } = draft.request;
   const money = Object.entries(others).filter(([name]) => PREVIEWED.has(name));

@@ -8,6 +8,7 @@ export const SUBJECTS: Record<Subject, { name: string; role: Role }> = {
   strategy: { name: 'This strategy', role: 'main' },
   same_volatility: { name: 'Constant, same volatility', role: 0 },
   sixty_forty_cash: { name: '60/40 in cash', role: 1 },
+  sixty_forty: { name: '60/40 in the bond', role: 1 },
   equity: { name: 'Fully invested', role: 'benchmark' },
 };
 export const ORDER = Object.keys(SUBJECTS) as Subject[];
