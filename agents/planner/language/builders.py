@@ -3,9 +3,8 @@
 from typing import Any, Final
 
 from agents.planner.language.form import MEASURES, Form, filled
-from agents.planner.language.holdings import portfolio_of, shocks_of
+from agents.planner.language.holdings import portfolio_of, safe_leg, shocks_of
 from agents.planner.language.reading import Item
-from agents.planner.language.searches import safe_leg
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from agents.planner.language.windows import window_of
 from desk.conversation.focus import Focus

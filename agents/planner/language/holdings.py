@@ -112,3 +112,15 @@ def _is_share(item: Item, *, bare: bool = False) -> bool:
     if bare and item.unit == "plain":
         return abs(item.size) < 100.0
     return item.unit in ("percent", "points") or 0.0 < item.size < 1.0
+
+
+def safe_leg(form: Form) -> str | None:
+    """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
+    for cue in form.take("sense", "safe_leg"):
+        beside = [i for i in form.all("asset") if form.near(i, cue)]
+        if beside:
+            asset = max(beside, key=lambda i: i.first)
+            form.use(asset)
+            return asset.value
+        form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
+    return None

@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
+from agents.planner.language.holdings import safe_leg
 from agents.planner.language.lexicon import VOCABULARY
 from agents.planner.language.windows import window_of
 from desk.figures.guard.numbers import find_numbers
@@ -56,18 +57,6 @@ def _weight_bounds(form: Form) -> dict[str, str]:
             form.use(cue, *after[:2], *form.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
     return {}
-
-
-def safe_leg(form: Form) -> str | None:
-    """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
-    for cue in form.take("sense", "safe_leg"):
-        beside = [i for i in form.all("asset") if form.near(i, cue)]
-        if beside:
-            asset = max(beside, key=lambda i: i.first)
-            form.use(asset)
-            return asset.value
-        form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
-    return None
 
 
 def _assets(form: Form) -> tuple[str, ...]:
