@@ -23,6 +23,7 @@ from desk.compute.container.task_queue import ActiveTask, TaskCounts, TaskQueue
 from desk.compute.shards.sharded_search import ShardStore
 from desk.compute.shards.shards import BadShard, ShardPlanner, Task, check, compute, decode
 from desk.optimization.evaluation import World
+from quant.numeric.errors import DataError
 from quant.numeric.thread_count import thread_count
 
 T = TypeVar("T")
@@ -245,7 +246,8 @@ def _load_or_compute(planner: ShardPlanner, shards: ShardStore, task: Task) -> b
     stored_content = shards.get(id_)
     if stored_content is not None:
         try:
-            decode(task.shard, stored_content)
+            with suppress(DataError):  # that a config cannot be simulated is stored too
+                decode(task.shard, stored_content)
         except BadShard as bad:
             logger.warning("shard_refused", shard=bad.id, reason=bad.flaw)
         else:

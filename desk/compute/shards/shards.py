@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from desk.base.code_version import code_version
 from desk.optimization.evaluation import World
 from desk.optimization.jobs import Shard
+from quant.numeric.errors import DataError
 from quant.numeric.frozen import Frozen, digest_of
 from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
@@ -30,6 +31,7 @@ _FEWEST, _MOST, _PIECES = 2, 4, 16
 """Groups of 1,024 paths per shard: a sixteenth of a scenario within these bounds, for any number of workers."""
 _MAGIC = b"stratigos shard 2\n"
 _LARGEST_HEADER = 65_536
+_LONGEST_REASON = 1_000
 _BINS = struct.Struct("<iii")
 """First nonzero bin of a histogram, the one after the last, and bytes per count."""
 
@@ -58,6 +60,7 @@ class Task(Frozen):
 class _Header(Frozen):
     shard: Shard
     days: int
+    """0 in the file of a shard that cannot be computed, whose body is the reason."""
     size: int
     """Bytes of the compressed body."""
     sha256: str
@@ -139,10 +142,16 @@ def spans(paths: int) -> list[tuple[int, int]]:
 
 
 def compute(world: World, task: Task, workers: int | None = None) -> bytes:
-    """The file of a shard, computed with `workers` threads (default: all cores)."""
+    """The file of a shard, computed with `workers` threads (default: all cores).
+
+    A config that cannot be simulated is told by the file, so that whoever computes it goes on with other shards.
+    """
     scenario: Scenario = next(s for s in world.request.scenarios if s.name == task.scenario)
     shard = task.shard
-    part = world.part(task.configs, scenario, paths=shard.paths, first_block=shard.first_block, workers=workers)
+    try:
+        part = world.part(task.configs, scenario, paths=shard.paths, first_block=shard.first_block, workers=workers)
+    except DataError as error:
+        return _seal(shard, 0, zlib.compress(f"{error}".encode()[:_LONGEST_REASON]))
     return encode(shard, part)
 
 
@@ -154,18 +163,23 @@ def encode(shard: Shard, part: Part) -> bytes:
         first, last = (int(nonzero[0]), int(nonzero[-1]) + 1) if nonzero.size else (0, 0)
         kind = "<u2" if counts.max(initial=0) < 2**16 else "<i4"
         content.append(_BINS.pack(first, last, int(kind[-1])) + counts[:, first:last].astype(kind).tobytes())
-    body = zlib.compress(b"".join(content), 1)
-    header = _Header(shard=shard, days=part.days, size=len(body), sha256=_checksum(part.days, body))
+    return _seal(shard, part.days, zlib.compress(b"".join(content), 1))
+
+
+def _seal(shard: Shard, days: int, body: bytes) -> bytes:
+    header = _Header(shard=shard, days=days, size=len(body), sha256=_checksum(days, body))
     return _MAGIC + header.model_dump_json().encode() + b"\n" + body
 
 
 def decode(expected: Shard, content: bytes) -> Part:
-    """The sums in the file of the shard `expected`; raises `BadShard` for other content."""
+    """The sums in the file of the shard `expected`; raises `BadShard` for other content, `DataError` if it has none."""
     days, body = check(expected, content)
     try:
         arrays = zlib.decompressobj().decompress(body, _max_size(expected) + 1)  # limits the memory for hostile input
     except zlib.error as error:
         raise BadShard(expected.id(), "damaged", "its body cannot be unpacked") from error
+    if days == 0:
+        raise DataError(arrays[:_LONGEST_REASON].decode(errors="replace"))
     return _part(expected, days, arrays)
 
 

@@ -19,7 +19,7 @@ import pytest
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.ray_cluster import CHUNK, TASKS_PER_CORE, RayEngine, ray_runner
 from desk.compute.shards.sharded_search import Engine, ShardedSimulator
-from desk.compute.shards.shards import ShardPlanner, Task
+from desk.compute.shards.shards import ShardPlanner, Task, decode
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.repositories.result_repository import load_result
@@ -251,11 +251,14 @@ def test_a_node_with_other_code_is_refused(nodes, world, finished_search) -> Non
         list(RayEngine(world, nodes.address).compute([other]))
 
 
-def test_an_error_of_a_simulation_is_reported_without_retry(nodes, world, finished_search, tmp_path) -> None:
+def test_a_config_that_cannot_be_simulated_is_told_without_retry(nodes, world, finished_search, tmp_path) -> None:
     market = replace(count_draws(world.market, tmp_path / "book"), warm_up=1)
     failing = World(market, world.request)
+    task = first_task(world, finished_search)
+    [(id_, content)] = RayEngine(failing, nodes.address).compute([task])
+    assert id_ == task.shard.id()
     with pytest.raises(DataError, match="`warm_up` 1 is too short"):
-        list(RayEngine(failing, nodes.address).compute([first_task(world, finished_search)]))
+        decode(task.shard, content)
     assert started_shards(tmp_path / "book") == 1
 
 

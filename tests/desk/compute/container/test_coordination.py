@@ -21,6 +21,7 @@ from desk.compute.shards.sharded_search import FolderShardStore, ShardedSimulato
 from desk.compute.shards.shards import BadShard, Task, compute, spans
 from desk.optimization.evaluation import World
 from desk.optimization.search.search import LocalSimulator
+from quant.numeric.errors import DataError
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.search import sobol
@@ -270,6 +271,19 @@ async def test_an_instance_that_connects_after_the_last_shard_ends_normally(chun
         follower = asyncio.create_task(run_follower(OTHERS[0]))
     assert await follower is None
     assert leader.coordinator.missing_hosts == []
+
+
+async def test_a_config_that_cannot_be_simulated_costs_no_instance(chunks, single, run_leader, run_follower) -> None:
+    follower = asyncio.create_task(run_follower(OTHERS[0]))
+    broken = StrategyConfig(weight_function="inverse_vol", estimator="implied", rebalancing="monthly")
+    async with run_leader(OTHERS[0]) as leader:
+        await leader.wait_for_instances()
+        for _ in range(3):  # more often than there are slots
+            with pytest.raises(DataError, match="estimator 'implied' needs data"):
+                await leader.search([[broken, chunks[0][1]]])
+        assert await leader.search(chunks) == single
+        assert leader.bad_shards == []
+    await follower
 
 
 async def test_an_instance_without_its_leader_fails(run_leader, run_follower, work) -> None:
