@@ -20,8 +20,8 @@ START_SECONDS = 3.0
 first compilation of the kernels on a machine takes half a minute more."""
 TRIAL_SECONDS, LATE_TRIAL_SECONDS, LATE_TRIAL = 0.02, 0.1, 500
 """Time to propose and store a trial, before and after the 500th, when the sampler repeats many proposals."""
-BASE_MEGABYTES = 350.0
-"""Of a process that searches, without its paths."""
+BASE_MEGABYTES = 650.0
+"""Of a process that searches and draws its report, without paths; measured, as `max_rss` of `make demo`."""
 JUDGEMENT_SHARE = 1.0
 """Work of the judgement (fresh paths, neighbours, sensitivities), relative to a search of 100 trials."""
 
@@ -49,7 +49,7 @@ def estimate(
     searching = jobs * machines.starting_seconds + computing + proposing
     seconds = round(START_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here), 1)
     kept = 8.0 * len(request.scenarios) * scenario.paths * scenario.years * DAYS * (1 if request.safe == "cash" else 2)
-    memory = BASE_MEGABYTES + 1.0e-6 * min(kept, PATHS_KEPT)
+    memory = BASE_MEGABYTES + 1.0e-6 * (min(kept, PATHS_KEPT) + min(2.0 * kept, PATHS_KEPT))  # paths, and their moves
     return Estimate(
         trials=trials,
         evaluations=evaluations,
