@@ -8,7 +8,7 @@ from desk.runs.repository import load_events
 from tests.graphs.dependencies import open_dependencies
 from tests.graphs.jobs.burst import burst, direct_cpu_seconds, farthest_apart
 
-pytestmark = [pytest.mark.anyio, pytest.mark.soak]
+pytestmark = [pytest.mark.anyio, pytest.mark.soak, pytest.mark.timeout(3600)]
 
 USERS, EACH, WORKERS = 20, 25, 2
 DIRECT = 20

@@ -249,12 +249,14 @@ def test_no_answer_where_people_sign_in_breaks_the_document_or_tells_a_secret(ta
 # the server, a thread of this process, draws random numbers while hypothesis draws a case
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.soak
+@pytest.mark.timeout(5400)
 def test_fifteen_thousand_cases_of_who_signed_in_break_nothing(target: Target, subtests: pytest.Subtests) -> None:
     assert storm_everywhere(target, subtests, storm_where_people_sign_in, SIGNED_IN) >= 15_000
 
 
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.soak
+@pytest.mark.timeout(5400)
 def test_five_thousand_cases_without_sign_in_break_nothing(target: Target, subtests: pytest.Subtests) -> None:
     """Where nobody signs in, and by strangers where people do."""
     assert storm_everywhere(target, subtests, storm_without_sign_in, WITHOUT_SIGN_IN) >= 5_000
