@@ -8,7 +8,7 @@ store. A tool that waits for a person interrupts the graph; the decision resumes
 
 import contextvars
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
@@ -125,6 +125,8 @@ async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]
     for ordinal, claim in enumerate(claims_of(state)):
         rendered = render(claim, turn.evidence.figures)
         await node_log.emit(ClaimReleased, ordinal, author=state["author"], claim=rendered)
+    for ordinal, reading in enumerate(reading_claims(turn.evidence)):
+        await node_log.emit(ClaimReleased, f"reading-{ordinal}", author=CODE, claim=reading)
     await node_log.emit(NodeFinished)
     return {}
 
@@ -148,7 +150,15 @@ def claims_of(state: State) -> Sequence[Claim]:
 
 def note_claims(evidence: Evidence, missing: Sequence[str]) -> list[RenderedClaim]:
     """Claims that code adds before the assistant's own."""
-    texts = (*missing, *evidence.notes)
+    return _plain_claims((*missing, *evidence.notes))
+
+
+def reading_claims(evidence: Evidence) -> list[RenderedClaim]:
+    """Claims that code adds behind the assistant's own: how the message was read."""
+    return _plain_claims(evidence.readings)
+
+
+def _plain_claims(texts: Iterable[str]) -> list[RenderedClaim]:
     return [RenderedClaim(section="answer", text=text, figures=(), template=text) for text in texts]
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from langchain.tools import ToolRuntime, tool
 
 from desk.base.errors import InvalidInput
-from desk.base.text import plural
+from desk.base.text import plural, spaced
 from desk.conversation.answers import (
     Kept,
     KeptList,
@@ -25,7 +25,9 @@ from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
 from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.reading.comparison import compare
+from desk.optimization.reading.costs_in_words import describe_costs
 from desk.optimization.reading.findings import build_findings
+from desk.optimization.reading.plain_words import explain_plainly
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topics import Topic
 from desk.optimization.reading.years_in_words import describe_years
@@ -55,7 +57,7 @@ _OF_TOPIC: dict[Topic, str] = {
     "benchmarks": r"versus_|own_series_|benefit_|benchmark_weight|winner_name",
     "plateau": r"rank_|indistinguishable|winner_name",
     "alternative": r"alternative_|winner_(name|function)",
-    "counter_argument": r"verdict_|benchmark_weight|premium_|winner_p|single_step_p",
+    "counter_argument": r"verdict_|benefit_bps|benchmark_weight|premium_|winner_p|single_step_p",
     "years": r"worst_year|fact_",
     "data": r"data_source|held_|cash_earns|converted_|own_benchmark|window_|"
     r"currency$|first_day|train_end|validate_end|last_day|target_volatility",
@@ -63,6 +65,7 @@ _OF_TOPIC: dict[Topic, str] = {
     "assets": r"asset_\d+_",
     "what_would_change": r"premium_|parameter_error_|costs_|probabilities_|verdict_|winner_p|single_step_p|loss$",
     "report": r"trials$",
+    "beginner": r"trials$",
     "computed": r"trials|screened|paths|evaluations|plans|scenario_count|path_years",
 }
 """Pattern for the start of the ids of a topic's figures."""
@@ -96,11 +99,7 @@ async def explain_result(
             _check_scenario(result, detail)
         findings = build_findings(result)
         topic_figures = _of_topic(findings.figures, topic, detail)
-        if topic == "report":
-            text = f"The report is on the page of run {run_id[:12]}, and python -m api show {run_id[:12]} writes it."
-            topic_figures += (sentence_figure("report_sentence", text, "explain_result.report"),)
-        if topic == "years":
-            topic_figures += describe_years(result, detail)
+        topic_figures += _in_sentences(result, run_id, topic, detail)
         if topic == "next_trade":
             extra["withheld"] = _of_topic(result.figures, topic, None)
         explained = ResultExplanation(
@@ -207,6 +206,22 @@ def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tu
     return tuple(figure for figure in topic_figures if figure.id.startswith(f"in_{detail}_"))
 
 
+def _in_sentences(result: OptimizationResult, run: str, topic: Topic, detail: str | None) -> tuple[Figure, ...]:
+    """Sentences that code writes about a topic."""
+    match topic:
+        case "report":
+            text = f"The report is on the page of run {run[:12]}, and python -m api show {run[:12]} writes it."
+            return (sentence_figure("report_sentence", text, "explain_result.report"),)
+        case "years":
+            return describe_years(result, detail)
+        case "costs":
+            return describe_costs(result)
+        case "beginner":
+            return explain_plainly(result)
+        case _:
+            return ()
+
+
 def _function(detail: str | None) -> WeightFunction:
     functions = {name: name for name in get_args(WeightFunction)}
     if detail not in functions:
@@ -217,8 +232,9 @@ def _function(detail: str | None) -> WeightFunction:
 def _check_scenario(result: OptimizationResult, detail: str | None) -> None:
     names = [outcome.scenario for outcome in result.scenarios]
     if detail not in names:
+        known = ", ".join(map(spaced, names))
         raise InvalidInput(
-            "detail", detail, reason=f"{detail!r} is no scenario of this result", allowed=", ".join(names)
+            "detail", detail, reason=f"{spaced(detail or 'nothing')} is no scenario of this result", allowed=known
         )
 
 

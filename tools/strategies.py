@@ -6,24 +6,27 @@ from typing import Any, cast
 from langchain.tools import ToolRuntime, tool
 
 from desk.base.errors import InvalidInput
+from desk.base.names import identifier
+from desk.base.text import spaced
 from desk.conversation import amounts
-from desk.conversation.answers import Refusal, SavedConfiguration
+from desk.conversation.answers import Refusal, RemovedScenario, SavedConfiguration
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.days import parse_day
 from desk.conversation.focus import PRICES
 from desk.conversation.optimization_requests import beside_assets, validate
 from desk.conversation.universes import find_universe, risky_assets
 from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
-from desk.figures.sheet import Sheet
+from desk.figures.sheet import Sheet, sentence_figure
 from desk.optimization.request import OptimizationRequest
+from desk.scenarios.own_scenarios import delete_scenario
 from desk.scenarios.repository import ScenarioCatalog, ScenarioValues, load_catalog, select_scenarios
 from desk.scenarios.repository import add_scenario as store_scenario
 from desk.strategies.evaluation import count, run_evaluation
-from desk.strategies.evaluation_in_words import describe_change, describe_evaluation, describe_period
+from desk.strategies.evaluation_in_words import describe_change, describe_evaluation, describe_period, describe_versus
 from desk.strategies.evaluation_schemas import EVERY_DAY, QuickEvaluation, Window
 from desk.strategies.repository import load_strategy, saved_strategy_figures
 from desk.strategies.repository import save_strategy as store_strategy
-from desk.strategies.templates import Rule, StrategyValues, build_rule
+from desk.strategies.templates import Rule, StrategyValues, build_rule, template_title
 from quant.strategies.family import PARAMETERS
 
 
@@ -42,7 +45,8 @@ async def evaluate_strategy(
         await count(context.store, context.owner, run)
         evaluation = run.evaluation
         texts = {
-            "summary_sentence": describe_evaluation(evaluation),
+            "summary_sentence": describe_evaluation(evaluation, template_title(strategy.template)),
+            "versus_sentence": describe_versus(evaluation),
             "period_sentence": None if is_long else describe_period(run, window),
         }
         if strategy.base == "last" and context.current_focus.rule is not None and is_long:
@@ -136,6 +140,29 @@ async def add_scenario(
         return book, {"scenarios": list(own), "last": "add_scenario"}
 
     result = await compute_once(context, "add_scenario", {"scenario": scenario}, ScenarioCatalog, compute)
+    return result.model_dump_json(), result
+
+
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def remove_scenario(name: Name, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, RemovedScenario | Refusal]:
+    """Take back a world of the person's own; results that used it keep it. Not for built-in scenarios.
+
+    Args:
+        name: Of the scenario.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[RemovedScenario, dict[str, Any]]:
+        own = identifier("scenario", name)
+        await delete_scenario(context.store, context.owner, own)
+        text = (
+            f"The scenario {spaced(own)} is removed, and searches no longer include it; results that used it keep it."
+        )
+        rest = [each for each in context.current_focus.scenarios if each != own]
+        figures = (sentence_figure("removed_sentence", text, "remove_scenario.sentence"),)
+        return RemovedScenario(figures=figures), {"scenarios": rest, "last": "scenarios"}
+
+    result = await compute_once(context, "remove_scenario", {"name": name}, RemovedScenario, compute)
     return result.model_dump_json(), result
 
 

@@ -16,6 +16,7 @@ def _tools():
         strategies.save_strategy,
         strategies.show_scenarios,
         strategies.add_scenario,
+        strategies.remove_scenario,
         portfolios.assess_portfolio,
         portfolios.compare_allocations,
         portfolios.analyse_market,

@@ -27,11 +27,18 @@ ASPECTS: Final = {
     "turbulence": r"turbulen\w*|stress\w*|two states",
     "volatility": r"nervous|jumpy|volatil\w*|vol|swing\w*|fluctuat\w*|calm\w*|risky",
     "growth": r"growth|grew|grow|returns?|returned|earn\w*|made|gain\w*|perform\w*",
+    "double": r"doubl\w*|twice|2 ?x|x ?2|two times",
+    "free": r"without (?:any )?(?:trading )?costs?|for free|free of cost|(?:no|zero) (?:trading )?costs?",
     "multiple": r"doubl\w*|twice|tripl\w*|times|higher|\d+ ?x|x\d+|without costs|free",
     "second": r"second|runner ?-?up|next best|2nd|number two|after the winner",
     "trade": r"how much|trade|buy|sell|amount|size",
-    "certainty": r"how (?:sure|certain|confident)|trust|reli\w+|confiden\w+|believe",
-    "colour": r"why|red|amber|green|colour|color|light",
+    "certainty": r"how (?:sure|certain|confident|safe|solid|firm|strong|good|definite|precise)|sure|"
+    r"certain\w*|trust\w*|reli\w+|confiden\w+|believe|wrong|mistaken|depend\w*|credib\w+|"
+    r"conclusive|uncertain\w*|doubt\w*|accura\w+|evidence|final|bet|faith|stake|error|founded|convinc\w+",
+    "favour": r"favou?r|pros|speaks? for|case for|arguments? for|advantages?|positives|merits?|miss|give up|"
+    r"if i don'?t",
+    "colour": r"why|reasons?|grounds|because|justif\w+|red|amber|green|colour|color|light|tests?|criteri\w+|"
+    r"fail\w*|decid\w+|led to|behind|based|rest|explain the|arrive",
 }
 """Words that ask for an aspect; the first aspect that has a sentence decides."""
 

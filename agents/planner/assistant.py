@@ -8,8 +8,8 @@ from agents.declaration import ToolCall, ToolOutput
 from agents.planner.declines import decline
 from agents.planner.language.languages import language_note
 from agents.planner.language.understanding import Interpretation, Past, understand
-from agents.planner.language.wording import UNCLEAR, nearest, offered, reading_claims
-from agents.planner.sentences import describe_tool_result, figures_of
+from agents.planner.language.wording import UNCLEAR, nearest, offered
+from agents.planner.sentences import describe_tool_result
 from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
@@ -34,7 +34,7 @@ def reply_or_calls(task: str, outputs: Sequence[ToolOutput]) -> Reply | list[Too
     before = [Past(asked=past["asked"], did=past["did"]) for past in context.get("before", ())]
     interpretation = understand(person, Focus.model_validate(context["focus"]), before)
     if outputs:
-        return Reply(claims=tuple(_claims(outputs, interpretation, person)), offers=())
+        return Reply(claims=tuple(_claims(outputs, person)), offers=())
     if interpretation.calls:
         return [(call.tool, call.arguments) for call in interpretation.calls]
     return _reply_without_tools(interpretation, person)
@@ -57,13 +57,9 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
     return _reply("asked_back", texts if note is None else [note, *texts], offers)
 
 
-def _claims(outputs: Sequence[ToolOutput], interpretation: Interpretation, person: str) -> Iterator[Claim]:
+def _claims(outputs: Sequence[ToolOutput], person: str) -> Iterator[Claim]:
     for output in outputs:
         yield from describe_tool_result(output.tool, output.content, failed=output.failed, message=person)
-    computed = [f for o in outputs for f in figures_of(o.tool, o.content, failed=o.failed)]
-    for call in interpretation.calls:
-        texts = reading_claims(call, message_figures(person), computed)
-        yield from (Claim(section="answer", text=text) for text in texts)
 
 
 def _reply(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from agents.planner.aspects import Sentence, answering_first
+from desk.base.text import join_words
 from desk.portfolios.allocations import Allocation, Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
 from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, PortfolioRisk
@@ -20,6 +21,10 @@ _MIXES: dict[Method, str] = {
     "maximum_diversification": "maximised diversification",
     "minimum_cvar": "minimised shortfall",
 }
+_IMAGINED = (
+    "A merely imagined fall of the index by {{risk_market_fall}} would bring a loss of {{risk_market_fall_loss}}, if "
+    "the portfolio moves with it as usual."
+)
 _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
 
@@ -27,7 +32,8 @@ _SPOKEN = 3
 def describe_risk(result: PortfolioRisk, message: str) -> list[str]:
     stress = result.factor_stress
     if stress is not None and {factor.factor: factor.move for factor in stress.factors} != USUAL_SHOCKS:
-        return ["{{risk_stress_sentence}}", *answering_first(_describe_portfolio(result), "")]
+        rest = answering_first(_describe_portfolio(result), "")
+        return ["{{risk_stress_sentence}}", *(text for text in rest if text != _IMAGINED)]
     return answering_first(_describe_portfolio(result), message)
 
 
@@ -37,19 +43,11 @@ def _describe_portfolio(result: PortfolioRisk) -> Iterator[Sentence]:
     if "risk_tail_sentence" in ids:
         yield Sentence("{{risk_tail_sentence}}", "tail")
     if "risk_max_drawdown_money" in ids:
-        yield Sentence(
-            "In money the deepest fall of the portfolio from a peak is {{risk_max_drawdown_money}}.", "drawdown"
-        )
+        yield Sentence("In money the maximum drawdown of the portfolio is {{risk_max_drawdown_money}}.", "drawdown")
     else:
-        yield Sentence(
-            "On history the deepest fall of the portfolio from a peak was {{risk_max_drawdown}}.", "drawdown"
-        )
+        yield Sentence("On history the maximum drawdown of the portfolio was {{risk_max_drawdown}}.", "drawdown")
     if "risk_market_fall_loss" in ids:
-        yield Sentence(
-            "A merely imagined fall of the index by {{risk_market_fall}} would bring a loss of "
-            "{{risk_market_fall_loss}}, if the portfolio moves with it as usual.",
-            "",
-        )
+        yield Sentence(_IMAGINED, "")
     if "risk_beta" in ids:
         yield Sentence("The beta of the portfolio is {{risk_beta}}.", "beta", on_demand=True)
     yield from _describe_crises(result)
@@ -69,8 +67,7 @@ def _describe_crises(result: PortfolioRisk) -> Iterator[Sentence]:
     losses = [episode.loss for episode in result.episodes if episode.loss is not None]
     if losses:
         yield Sentence(
-            "The crisis that cost the portfolio most was {{risk_worst_crisis_name}}: in its worst crisis the loss of "
-            "the portfolio was {{risk_worst_crisis_loss}}."
+            "{{risk_crisis_sentence}}"
             if max(losses) > 0.0
             else "No past crisis that those days cover brought it a loss.",
             "crisis",
@@ -103,15 +100,19 @@ def _describe_backtests(backtests: Sequence[Backtest]) -> str:
 def describe_allocations(result: Allocations, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     solved = [a for a in result.allocations if a.volatility is not None]
     calmest = min(solved, key=lambda a: a.volatility or 0.0)
+    alike = [a for a in solved if _shown(a.volatility, _PERCENT) == _shown(calmest.volatility, _PERCENT)]
+    names = join_words([_MIXES[a.method] for a in alike])
     yield (
-        f"Of these mixes {_MIXES[calmest.method]} was the calmest: its yearly volatility is "
+        f"Of these mixes {names} {'were equally calm, and the calmest' if len(alike) > 1 else 'was the calmest'}: "
+        f"{'their' if len(alike) > 1 else 'its'} yearly volatility is "
         f"{{{{allocation_{calmest.method}_volatility}}}}."
     )
     if result.covariance != "sample":
         yield "The estimate of the covariance behind them is {{allocation_covariance}}."
     equal = next((a for a in solved if a.method == "equal_weight"), None)
     if equal is not None and equal is not calmest:
-        yield "With equal weights the yearly volatility is {{allocation_equal_weight_volatility}}."
+        if equal not in alike:
+            yield "With equal weights the yearly volatility is {{allocation_equal_weight_volatility}}."
         n = 1 + max(range(len(equal.risk_shares)), key=equal.risk_shares.__getitem__)
         yield (
             f"Under equal weights most of the risk comes from {{{{allocation_asset_{n}_name}}}}: its risk share is "
@@ -131,14 +132,25 @@ def describe_allocations(result: Allocations, message: str) -> Iterator[str]:  #
     yield "None of them is best whatever comes: they differ in what they assume about returns to come."
 
 
+_PERCENT, _RATIO = 100.0, 1.0
+
+
+def _shown(value: float | None, scale: float) -> float:
+    """A value at the precision of the table: a tenth of a percent, or two decimals of a ratio."""
+    return round(scale * (value or 0.0), 1 if scale > 1.0 else 2)
+
+
 def _describe_later_performance(solved: Sequence[Allocation]) -> Iterator[str]:
     tested_mixes = [a for a in solved if a.later_sharpe is not None]
     if len(tested_mixes) < 2:
         return
     best = max(tested_mixes, key=lambda a: a.later_sharpe or 0.0)
+    alike = [a for a in tested_mixes if _shown(a.later_sharpe, _RATIO) == _shown(best.later_sharpe, _RATIO)]
+    names = join_words([_MIXES[a.method] for a in alike])
     yield (
-        f"On the validation window, whose days its weights had not seen, {_MIXES[best.method]} had the best later "
-        f"Sharpe ratio, {{{{allocation_{best.method}_later_sharpe}}}}; over a few years such a lead is often chance."
+        f"On the validation window, whose days no weights had seen, {names} had {'alike ' if alike[1:] else ''}"
+        f"the best later Sharpe ratio, {{{{allocation_{best.method}_later_sharpe}}}}; over a few years such a lead is "
+        "often chance."
     )
 
 
@@ -190,7 +202,7 @@ def _describe_outcomes(result: WealthOutlook) -> Iterator[Sentence]:
         )
     yield Sentence("The probability of a loss by the end is {{wealth_loss_probability}}.", "loss")
     yield Sentence(
-        "On the way the deepest fall is {{wealth_drawdown}} on average, and that has to be sat through.", "drawdown"
+        "On the way the maximum drawdown is {{wealth_drawdown}} on average, and that has to be sat through.", "drawdown"
     )
     yield Sentence(
         "All of it rests on what was assumed: the errors beside the numbers are those of the simulation alone, not of "

@@ -1,7 +1,7 @@
 """Describes tool results in sentences that comparisons select and whose numbers are references to figures."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from desk.conversation.answers import (
     KeptList,
     OpenedHoldout,
     Refusal,
+    RemovedScenario,
     ResultComparison,
     ResultExplanation,
     RunList,
@@ -22,7 +23,7 @@ from desk.conversation.answers import (
 )
 from desk.conversation.context import CallResult
 from desk.conversation.definitions import Definition
-from desk.figures.figures import Claim, Figure, collect_figures
+from desk.figures.figures import Claim
 from desk.portfolios.allocations import Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis
 from desk.portfolios.risk_schemas import PortfolioRisk
@@ -30,7 +31,6 @@ from desk.scenarios.repository import ScenarioCatalog
 from desk.strategies.evaluation import QuickEvaluation
 from desk.tearsheets.summary import TearsheetSummary
 from desk.wealth.projection import WealthOutlook
-from quant.numeric.frozen import Frozen
 
 _FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
 _NOTHING = "The result holds nothing about that."
@@ -43,14 +43,6 @@ def describe_tool_result(tool: str, content: str, *, failed: bool, message: str 
         return
     kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
     yield from _describe(tool, kind.model_validate_json(content), message)
-
-
-def figures_of(tool: str, content: str, *, failed: bool) -> tuple[Figure, ...]:
-    """The figures of one result of `tool`, given as JSON."""
-    if failed:
-        return ()
-    kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
-    return tuple(collect_figures(cast("Frozen", kind.model_validate_json(content))))
 
 
 def describe_stored_result(tool: str, stored: CallResult, message: str = "") -> Iterator[Claim]:
@@ -78,6 +70,7 @@ _DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any, str], Iterable
     "save_strategy": (SavedConfiguration, strategies.describe_saved_strategy),
     "show_scenarios": (ScenarioCatalog, strategies.describe_scenarios),
     "add_scenario": (ScenarioCatalog, strategies.describe_added_scenario),
+    "remove_scenario": (RemovedScenario, strategies.describe_removed_scenario),
     "assess_portfolio": (PortfolioRisk, risk.describe_risk),
     "compare_allocations": (Allocations, risk.describe_allocations),
     "analyse_market": (MarketAnalysis, risk.describe_market),

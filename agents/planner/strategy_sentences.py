@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from agents.planner.aspects import Sentence, answering_first
-from desk.conversation.answers import SavedConfiguration
+from desk.conversation.answers import RemovedScenario, SavedConfiguration
 from desk.figures.figures import Figure
 from desk.scenarios.repository import ScenarioCatalog, ScenarioEntry
 from desk.strategies.evaluation import QuickEvaluation, RuleEvaluation
@@ -51,6 +51,7 @@ def _compare(result: QuickEvaluation) -> Iterator[Sentence]:
             "It is itself a constant weight, so there is no timing to judge.",
             "",
         )
+        yield Sentence("{{quick_versus_sentence}}", "versus", on_demand=True)
         return
     advantage, *simulated = _describe_advantage(figures)
     yield Sentence(advantage, "versus")
@@ -58,7 +59,7 @@ def _compare(result: QuickEvaluation) -> Iterator[Sentence]:
     safe = "cash" if mixed.subject == "sixty_forty_cash" else "the bond"
     ahead = 2 * sum(year.strategy > year.mixed for year in result.years) > len(result.years)
     yield Sentence(
-        f"Its deepest fall was {_versus(own, mixed)} that of the usual mix of equity and {safe} and "
+        f"Its maximum drawdown was {_versus(own, mixed)} that of the usual mix of equity and {safe} and "
         f"{_versus(own, equity)} that of full investment; in most calendar years it "
         f"{'earned more' if ahead else 'did not earn more'} than that usual mix.",
         "year",
@@ -130,11 +131,15 @@ def describe_added_scenario(result: ScenarioCatalog, message: str) -> Iterator[s
     name = entry.scenario.name
     yield f"The scenario {_named(entry)} is saved as your own, and searches of this conversation include it."
     yield (
-        f"The default probability of {_named(entry)} is {{{{scenario_{name}_p}}}}, before those of all scenarios are "
-        "scaled to a whole."
+        f"The default probability of {_named(entry)} is {{{{scenario_{name}_p}}}}; those of all scenarios are scaled "
+        "to a whole."
     )
     yield from _describe_scenario(entry)
     yield from _remarks(result)
+
+
+def describe_removed_scenario(result: RemovedScenario, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+    yield "{{removed_sentence}}"
 
 
 def _describe_scenario(entry: ScenarioEntry) -> Iterator[str]:

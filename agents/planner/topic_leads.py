@@ -49,8 +49,16 @@ def _reason(findings: Findings, *, lucky: bool) -> str:
     )
 
 
-def _against(findings: Findings, message: str) -> str | None:  # noqa: ARG001  (the same signature as the others)
+def _against(findings: Findings, message: str) -> str | None:
     values = {figure.id: figure.value for figure in findings.figures}
+    if asks("favour", message) and "benefit_bps" in values:
+        opening = {
+            "positive": "For it speaks that it beats a constant weight of the same volatility",
+            "negative": "Nothing speaks for it, as it does not beat a constant weight of the same volatility",
+            "unclear": "Little speaks for it, as it hardly differs from a constant weight of the same volatility",
+        }[findings.benefit or "unclear"]
+        against = f"; against it speaks luck, as {_CHANCE}" if "winner_p" in values else ""
+        return f"{opening}: after costs the benefit is {{{{benefit_bps}}}}{against}."
     if "winner_p" not in values or float(values["winner_p"]) < SIGNIFICANT:
         return None
     return f"The strongest argument against it is luck: {_CHANCE}."
@@ -69,6 +77,10 @@ def _costs(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
     if not {"winner_cost_bps", "winner_turnover", "transaction_cost"} <= ids:
         return None
+    if asks("free", message) and "costs_free_sentence" in ids:
+        return "{{costs_free_sentence}}"
+    if asks("double", message) and "costs_double_sentence" in ids:
+        return "{{costs_double_sentence}}"
     if asks("multiple", message) and {"costs_low_bps", "costs_high_bps"} <= ids:
         tail = "does not hang on trading cheaply" if findings.survives_double_costs else "depends on trading cheaply"
         return (

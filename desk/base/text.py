@@ -1,5 +1,7 @@
 """Numbers, counts and identifiers as text for people."""
 
+from collections.abc import Sequence
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -30,6 +32,11 @@ def title(name: str) -> str:
 def sentence_case(text: str) -> str:
     """`text` with a capital at its beginning, the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+def join_words(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def shortened(text: str, length: int = 120) -> str:

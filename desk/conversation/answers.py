@@ -85,5 +85,11 @@ class FinishedSearch(Frozen):
     ranking: Ranking
 
 
+class RemovedScenario(Frozen):
+    """A scenario of a person's own that was taken back."""
+
+    figures: tuple[Figure, ...]
+
+
 class SavedConfiguration(Frozen):
     figures: tuple[Figure, ...]

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from desk.base.errors import InvalidInput, UserError, reason_and_allowed
 from desk.conversation.answers import Refusal, RunSummary
 from desk.conversation.focus import Focus
+from desk.conversation.readings import reading_sentence
 from desk.conversation.schemas import EVIDENCE
 from desk.conversation.tables import build_exhibits
 from desk.figures.figures import Figure, collect_figures
@@ -91,6 +92,8 @@ class CallResult:
     result: Document = field(default_factory=dict[str, Any])
     """The result as JSON; that of a `Refusal` if the call was `refused`."""
     refused: bool = False
+    reading: str = ""
+    """How the message was read, in a sentence."""
 
 
 @dataclass
@@ -108,7 +111,8 @@ class Evidence:
         exhibits = tuple(map(Exhibit.model_validate, document["exhibits"]))
         notes = tuple(document["notes"])
         result, refused = document["result"], document["refused"]
-        self.calls[call] = CallResult(figures, document["changes"], exhibits, notes, result, refused)
+        reading = document.get("reading", "")  # absent in earlier evidence
+        self.calls[call] = CallResult(figures, document["changes"], exhibits, notes, result, refused, reading)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -124,6 +128,10 @@ class Evidence:
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(note for _, each in sorted(self.calls.items()) for note in each.notes))
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each.reading for _, each in sorted(self.calls.items()) if each.reading))
 
     def results(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, CallResult]]:
         """The stored results of `calls` with their tools, each once, in the order of the calls."""
@@ -190,12 +198,14 @@ async def compute_once(
     compute: Callable[[], Awaitable[tuple[Result, dict[str, Any]]]],
 ) -> Result | Refusal:
     """Run a tool call once per turn and store its result; a `UserError` becomes a `Refusal`."""
-    call = call_id(tool, {name: _plain(value) for name, value in arguments.items() if value is not None})
+    plain = {name: _plain(value) for name, value in arguments.items() if value is not None}
+    call = call_id(tool, plain)
     key = Key(context.owner, EVIDENCE, f"{context.run}.{call}")
     async with context.evidence.lock:
         record = await context.store.records.get(key)
         if record is None:
-            document = await _store_once(context.store, key, await _document(compute))
+            document = {**await _document(compute), "reading": reading_sentence(tool, plain)}
+            document = await _store_once(context.store, key, document)
         else:
             document = record.document
         context.evidence.add(call, document)
@@ -263,7 +273,7 @@ def refusal(error: UserError) -> Refusal:
 
 
 def _refusal_sentence(reason: str, error: UserError) -> str:
-    nearest = f" What works is {error.allowed}." if isinstance(error, InvalidInput) else ""
+    nearest = f" What works is {error.allowed}." if isinstance(error, InvalidInput) and error.allowed else ""
     return f"That cannot be done, because {reason}.{nearest}"
 
 

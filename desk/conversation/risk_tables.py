@@ -107,8 +107,8 @@ _SHAPE = {
     "risk_volatility": "Volatility a year",
     "risk_beta": "Beta to the S&P 500",
     "risk_market_fall_loss": "Loss if the S&P 500 falls by 20%, by beta",
-    "risk_max_drawdown": "Deepest fall",
-    "risk_max_drawdown_money": "Deepest fall in money",
+    "risk_max_drawdown": "Maximum drawdown",
+    "risk_max_drawdown_money": "Maximum drawdown in money",
     "risk_max_drawdown_trough": "Its bottom",
     "risk_max_drawdown_length": "Sessions until it was regained",
     "risk_skewness": "Skewness",
@@ -196,7 +196,7 @@ def _wealth(outlook: "WealthOutlook") -> Iterator[Exhibit]:
     }
     yield build_listing("Chances", chances, outlook.figures)
     yield build_listing(
-        "On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, outlook.figures
+        "On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Maximum drawdown"}, outlook.figures
     )
     count = len([f for f in outlook.figures if f.id.startswith("wealth_holding_") and f.id.endswith("_name")])
     rows = [

@@ -76,14 +76,14 @@ def format_figure(figure: Figure) -> str:
         return "above 99%"
     scale, decimals, suffix, noun = _STYLE[figure.unit]
     money = f"{figure.currency} " if figure.currency else ""
-    text = f"{money}{_rounded(figure.value * scale, decimals)}{suffix}"
+    text = _counted(f"{money}{_rounded(figure.value * scale, decimals)}", suffix)
     if figure.error is None:
         return text
     error = figure.error * scale
     least = 1.0 / 10**decimals
     if error < least / 2:
-        return f"{text}, plus or minus less than {least:,.{decimals}f}{noun}"
-    return f"{text}, plus or minus {_rounded(error, decimals)}{noun}"
+        return f"{text}, plus or minus less than {_counted(f'{least:,.{decimals}f}', noun)}"
+    return f"{text}, plus or minus {_counted(_rounded(error, decimals), noun)}"
 
 
 def format_cell(figure: Figure) -> str:
@@ -111,6 +111,11 @@ _STYLE: dict[str, tuple[float, int, str, str]] = {
     "money": (1.0, 0, "", ""),
 }
 """By unit: factor, decimals, suffix of the value, suffix of the error."""
+
+
+def _counted(text: str, noun: str) -> str:
+    """`1 point`, `2 points`."""
+    return f"{text}{noun.removesuffix('s') if text == '1' else noun}"
 
 
 def _rounded(value: float, decimals: int) -> str:

@@ -12,6 +12,7 @@ from desk.market.prices import PriceSource
 from desk.portfolios.holdings import Assets, Holdings, load_holdings
 from desk.portfolios.risk_in_words import (
     describe_correlations,
+    describe_crisis,
     describe_risk,
     describe_stress,
     describe_tail,
@@ -229,12 +230,12 @@ def _annual(shape: Moments) -> float:
 
 def _add_drawdown(sheet: Sheet, returns: Returns, own: Floats, money: Money | None) -> None:
     for fall in drawdown_table(own, returns.dates, count=1):
-        quantity = "deepest fall of the portfolio from a peak"
+        quantity = "maximum drawdown of the portfolio"
         sheet.add("max_drawdown", quantity, fall.depth, "percent")
         sheet.share_of(money, "max_drawdown", quantity, fall.depth)
-        sheet.add("max_drawdown_trough", "day of the bottom of the deepest fall", str(fall.trough_date), "date")
+        sheet.add("max_drawdown_trough", "day of the bottom of the maximum drawdown", str(fall.trough_date), "date")
         sheet.add(
-            "max_drawdown_length", "sessions of the deepest fall until the peak was regained", fall.length, "days"
+            "max_drawdown_length", "sessions of the maximum drawdown until the peak was regained", fall.length, "days"
         )
 
 
@@ -297,6 +298,7 @@ def _add_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | No
         worst = max(visible_episodes, key=lambda e: e.loss or 0.0)
         sheet.add("worst_crisis_name", "the crisis that cost the portfolio most", worst.name, "text")
         sheet.add("worst_crisis_loss", 'loss of the portfolio in its "worst crisis"', worst.loss, "percent")
+        sheet.say("crisis_sentence", describe_crisis(worst.name, worst.loss, money))
 
 
 def _add_correlations(sheet: Sheet, holdings: Holdings) -> None:

@@ -9,6 +9,7 @@ from desk.figures.sheet import Money
 from desk.portfolios.holdings import INDEX
 from quant.numeric.arrays import Floats
 from quant.numeric.units import DAYS
+from quant.performance.crises import crisis_phrase
 from quant.risk.tails import TailLoss
 
 INDEX_NAME = "the S&P 500"
@@ -20,7 +21,7 @@ def describe_risk(volatility: float, deepest: float | None, month: float | None,
     """The measures that are asked for most; `month` is the value at risk over 21 sessions at 95%."""
     parts = [
         f"a volatility of {_share(volatility)} a year",
-        *([] if deepest is None else [f"a deepest fall of {_loss(deepest, money)} on history"]),
+        *([] if deepest is None else [f"a maximum drawdown of {_loss(deepest, money)} on history"]),
         *([] if month is None else [f"a loss beyond {_loss(month, money)} in one month of 20"]),
     ]
     return f"The portfolio has {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
@@ -57,6 +58,11 @@ def describe_stress(moves: Sequence[tuple[str, float]], loss: float, money: Mone
     )
     does = "loses" if loss >= 0.0 else "gains"
     return f"If {given}, the portfolio {does} {_loss(abs(loss), money)}, if it moves as it usually does."
+
+
+def describe_crisis(name: str, loss: float, money: Money | None) -> str:
+    """The crisis that cost most."""
+    return f"Of the past crises {crisis_phrase(name)} cost the portfolio most: a loss of {_loss(loss, money)}."
 
 
 def describe_correlations(names: Sequence[str], pairs: Floats) -> str:

@@ -1,5 +1,6 @@
 """The scenario catalog of an owner: built-in scenarios and stored ones."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.base.names import identifier
-from desk.base.text import plural, spaced
+from desk.base.text import number, plural, spaced
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.scenarios.schemas import HISTORY, ScenarioShown
@@ -23,6 +24,8 @@ TOOL = "show_scenarios"
 BUILT_IN_SCENARIOS: tuple[Scenario, ...] = (*BUILT_IN, CYCLE)
 OWN_PROBABILITY = 0.10
 """Default probability of an own scenario, as of the bear market; 0 would exclude it from every objective."""
+TOLERANCE = 1e-9
+"""Distance from one at which probabilities are a whole."""
 MAX_SCENARIOS = 50
 """Limit on the stored scenarios of one owner."""
 _FROM_HISTORY = ("bootstrap", "conditional_bootstrap", "replay")
@@ -80,7 +83,8 @@ def show_scenario(scenario: Scenario) -> ScenarioShown:
 async def load_catalog(store: Store, owner: str) -> ScenarioCatalog:
     """Load the built-in scenarios, then those of `owner` by name."""
     own = [Scenario.model_validate(record.document) async for record in iterate_records(store.records, owner, KIND)]
-    return _build_catalog((*BUILT_IN_SCENARIOS, *sorted(own, key=lambda scenario: scenario.name)))
+    scenarios = (*BUILT_IN_SCENARIOS, *sorted(own, key=lambda scenario: scenario.name))
+    return _build_catalog(scenarios, math.fsum(scenario.probability for scenario in scenarios))
 
 
 def built_in_catalog() -> ScenarioCatalog:
@@ -90,7 +94,8 @@ def built_in_catalog() -> ScenarioCatalog:
 
 def select_scenarios(book: ScenarioCatalog, names: Sequence[str]) -> ScenarioCatalog:
     """Return the catalog of the named scenarios, in that order."""
-    return _build_catalog(tuple(find_scenario(book, name) for name in dict.fromkeys(names)))
+    total = math.fsum(scenario.probability for scenario in book.scenarios)
+    return _build_catalog(tuple(find_scenario(book, name) for name in dict.fromkeys(names)), total)
 
 
 def find_scenario(book: ScenarioCatalog, name: str) -> Scenario:
@@ -163,14 +168,18 @@ def check_engine(scenario: Scenario, value: object) -> None:
         raise InvalidInput("scenario", value, reason=reason, allowed=allowed or "other values") from error
 
 
-def _build_catalog(scenarios: tuple[Scenario, ...]) -> ScenarioCatalog:
+def _build_catalog(scenarios: tuple[Scenario, ...], total: float = 1.0) -> ScenarioCatalog:
+    """The catalog with figures, whose probabilities are divided by the `total` of all scenarios of a person."""
     built_in_names = {scenario.name for scenario in BUILT_IN_SCENARIOS}
     sheet = Sheet(TOOL, "scenario")
     sheet.add("count", "scenarios shown", len(scenarios), "count")
     for scenario in scenarios:
-        _add_figures(sheet, scenario)
+        _add_figures(sheet, scenario, total)
     names = ", ".join(spaced(scenario.name) for scenario in scenarios)
-    sheet.say("list_sentence", f"There are {plural(len(scenarios), 'scenario')}: {names}.")
+    scaled = abs(total - 1.0) > TOLERANCE
+    scaling = f" Their probabilities add to {number(100.0 * total)}% as given, and are shown scaled to 100%."
+    listed = f"There are {plural(len(scenarios), 'scenario')}: {names}."
+    sheet.say("list_sentence", listed + (scaling if scaled else ""))
     return ScenarioCatalog(
         entries=tuple(
             ScenarioEntry(
@@ -185,7 +194,7 @@ def _build_catalog(scenarios: tuple[Scenario, ...]) -> ScenarioCatalog:
     )
 
 
-def _add_figures(sheet: Sheet, scenario: Scenario) -> None:
+def _add_figures(sheet: Sheet, scenario: Scenario, total: float) -> None:
     # the name is an identifier: letters, digits and underscores
     name = scenario.name
     inside = f'in the scenario "{spaced(name)}"'
@@ -197,4 +206,4 @@ def _add_figures(sheet: Sheet, scenario: Scenario) -> None:
     ratio = (scenario.mu - scenario.cash_rate) / scenario.sigma
     sheet.add(f"{name}_sharpe", f"Sharpe ratio of the risky asset {inside}", ratio, "ratio")
     sheet.add(f"{name}_bonds", f"correlation of equity and bonds {inside}", scenario.bond_correlation, "ratio")
-    sheet.add(f"{name}_p", f"default probability {inside}", scenario.probability, "probability")
+    sheet.add(f"{name}_p", f"default probability {inside}", scenario.probability / total, "probability")

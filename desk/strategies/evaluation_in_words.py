@@ -17,20 +17,48 @@ from quant.numeric.units import BASIS_POINTS
 from quant.performance.growth import compounded, drawdowns
 
 
-def describe_evaluation(evaluation: QuickEvaluation) -> str:
-    """What the configuration would have brought on the days used, and full investment beside it."""
+def describe_evaluation(evaluation: QuickEvaluation, template: str = "") -> str:
+    """What the configuration, which a template may name, would have brought, and simpler rules beside it."""
     own, _, mixed, equity = evaluation.held
     grown, beside, full = (_percent(rule.history.metrics.geometric_return.value) for rule in (own, mixed, equity))
     fall, full_fall = (_percent(rule.history.metrics.max_drawdown.value) for rule in (own, equity))
     leg = "" if evaluation.safe == CASH else f" with {evaluation.safe} as the safe leg"
-    others, name = f"full investment {full} a year, with a deepest fall of {full_fall}", evaluation.name
+    others, name = f"full investment {full} a year, with a maximum drawdown of {full_fall}", _named(evaluation)
+    name = f"the rule “{template}”, taken as {name}," if template else name
     if own.config == mixed.config:
-        name = f"60/40 in {evaluation.safe}, a {name},"
+        name = f"60/40 in {evaluation.safe}, {name},"
     else:
         others = f"60/40 in {evaluation.safe} grew {beside} a year and {others}"
     return (
         f"From {evaluation.first_day} to {evaluation.last_day} {name}{leg} would have grown {grown} a year, with "
-        f"a volatility of {_percent(own.history.metrics.volatility.value)} and a deepest fall of {fall}; {others}."
+        f"a volatility of {_percent(own.history.metrics.volatility.value)} and a maximum drawdown of {fall}; {others}."
+    )
+
+
+def _named(evaluation: QuickEvaluation) -> str:
+    """The configuration with an article where its name is a noun."""
+    return f"a {evaluation.name}" if evaluation.name.startswith("constant weight") else evaluation.name
+
+
+def describe_versus(evaluation: QuickEvaluation) -> str:
+    """Whether the configuration was better than 60/40 in cash, or than full investment if it is that mix itself."""
+    own, _, mixed, equity = evaluation.held
+    other, label = (equity, "full investment") if own.config == mixed.config else (mixed, f"60/40 in {evaluation.safe}")
+    ours, theirs = own.history.metrics, other.history.metrics
+    sharpes = [round(metrics.sharpe.value, 2) for metrics in (ours, theirs)]
+    same, better = sharpes[0] == sharpes[1], sharpes[0] > sharpes[1]
+    verdict = "Neither better nor worse" if same else "Better" if better else "Worse"
+    facts = ", ".join(
+        f"{name} of {_percent(first.value)} against {_percent(second.value)}"
+        for name, first, second in (
+            ("growth a year", ours.geometric_return, theirs.geometric_return),
+            ("a volatility", ours.volatility, theirs.volatility),
+            ("a maximum drawdown", ours.max_drawdown, theirs.max_drawdown),
+        )
+    )
+    return (
+        f"{verdict} than {label} for its risk: {_named(evaluation)} had a Sharpe ratio of {number(sharpes[0], 2)} "
+        f"against {number(sharpes[1], 2)}, {facts}."
     )
 
 
@@ -47,7 +75,7 @@ def describe_change(before: QuickEvaluation, after: QuickEvaluation) -> str | No
     effects = (
         _effect("the growth a year", old.geometric_return.value, new.geometric_return.value),
         _effect("the volatility", old.volatility.value, new.volatility.value),
-        _effect("the deepest fall", old.max_drawdown.value, new.max_drawdown.value),
+        _effect("the maximum drawdown", old.max_drawdown.value, new.max_drawdown.value),
         _effect("the yearly cost", old.cost.value, new.cost.value, unit=" bps"),
     )
     return f"With {changes}, on history {', '.join(effects[:-1])} and {effects[-1]}."
@@ -71,7 +99,7 @@ def describe_period(run: EvaluationRun, window: Window) -> str:
     own_return, mixed_return, equity_return = (share(100.0 * compounded(x)) for x in (own, mixed, equity))
     return (
         f"From {dates[within[0]]} to {dates[within[-1]]} it returned {own_return}%, "
-        f"60/40 in {run.evaluation.safe} {mixed_return}% and full investment {equity_return}%; its deepest fall in "
+        f"60/40 in {run.evaluation.safe} {mixed_return}% and full investment {equity_return}%; its maximum drawdown in "
         f"that time was "
         f"{share(100.0 * float(drawdowns(own).max()))}%."
     )

@@ -99,6 +99,11 @@ _TITLES: dict[Template, str] = {
 """Titles of the complete templates; a constant weight must be given by the user."""
 
 
+def template_title(name: Template | None) -> str:
+    """The title of a complete template whose name does not say its rule; empty for any other."""
+    return "" if name in (None, "sixty_forty") else _TITLES.get(name, "")
+
+
 def templates() -> tuple[StrategyTemplate, ...]:
     return tuple(
         StrategyTemplate(name=name, title=title, rule=build_rule(StrategyValues(template=name)))

@@ -262,5 +262,5 @@ def _add_final_wealth(sheet: Sheet, plan: SavingsPlan, summary: WealthSummary) -
     sheet.add(
         "goal_probability", 'probability of "reaching the goal" at the end', summary.goal_probability, "probability"
     )
-    sheet.add("drawdown", "deepest fall on the way, mean over paths", summary.drawdown.mean, "percent")
+    sheet.add("drawdown", "maximum drawdown on the way, mean over paths", summary.drawdown.mean, "percent")
     sheet.add("growth", "yearly growth after fees and costs, mean over paths", summary.growth.mean, "percent")

@@ -33,6 +33,7 @@ from graphs.assistant import (
     assistant_graph,
     claims_of,
     note_claims,
+    reading_claims,
 )
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.conversations.assistant_runs import AssistantRuns
@@ -355,7 +356,7 @@ async def _finish(
         usage=usage_of(turn_events),
     )
     reply_claims = [render(claim, evidence.figures) for claim in claims_of(state)]
-    claims = [*note_claims(evidence, state["missing"]), *reply_claims]
+    claims = [*note_claims(evidence, state["missing"]), *reply_claims, *reading_claims(evidence)]
     new = await log.append(finish_event)
     calls = [(event.tool, event.arguments) for event in turn_events if isinstance(event, ToolCalled)]
     exhibits = evidence.exhibits(calls)

@@ -37,6 +37,11 @@ class HistoricalWindow:
             raise DataError(f"`sessions` must be at least 1; got {self.sessions!r}")
 
 
+def crisis_phrase(name: str) -> str:
+    """The name of an episode inside a sentence: `the global financial crisis`, `the episode Lehman`."""
+    return f"the {name[:1].lower()}{name[1:]}" if "crisis" in name.lower() else f"the episode {name}"
+
+
 HISTORICAL_WINDOWS: Final = (
     HistoricalWindow("October 1987", "1987-10-14", "1987-10-19", 3),
     HistoricalWindow("Long-Term Capital Management", "1998-07-17", "1998-08-31", 31),

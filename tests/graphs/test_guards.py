@@ -143,6 +143,7 @@ BOUND: dict[str, set[str]] = {
         *("run_optimization", "estimate_optimization", "evaluate_strategy", "save_strategy", "show_scenarios"),
         *(
             "add_scenario",
+            "remove_scenario",
             "assess_portfolio",
             "compare_allocations",
             "analyse_market",

@@ -101,6 +101,7 @@ def everywhere(text: str) -> list[Call]:
         ("analyse_market", {"assets": [text]}),
         ("save_strategy", {"name": text}),
         ("show_scenarios", {"names": [text]}),
+        ("remove_scenario", {"name": text}),
         ("explain_result", {"topic": "summary", "run": text}),
         ("explain_result", {"topic": "scenario", "detail": text}),
         ("explain_result", {"topic": text}),

@@ -18,8 +18,6 @@ from quant.numeric.frozen import Frozen
 class Ability:
     offer: Offer
     tool: str
-    subject: str
-    """What the tool does, as a noun."""
     build: Callable[[Form], dict[str, Any]]
     kinds: Mapping[str, float] = field(default_factory=dict[str, float])
     """Kinds of names that its arguments take, with the evidence that one is for it."""
@@ -62,50 +60,50 @@ _SEARCHED: Final = _fields(Wish) - {"goal"}  # a name, and no amount
 _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
     "alternative": {"function": 2.0},
     "scenario": {"scenario": 1.2},
-    "benchmarks": {"template": 0.3, "split": 0.3},
+    "benchmarks": {"template": 0.3},
     "data": {"worlds": 1.0},
     "years": {"date": 2.5},
 }
 
 ABILITIES: Final[tuple[Ability, ...]] = (
-    Ability("optimize", "run_optimization", "a search for the best strategy", search, kinds=_SEARCH, fields=_SEARCHED,
+    Ability("optimize", "run_optimization", search, kinds=_SEARCH, fields=_SEARCHED,
             amounts=1.0, senses=_CHANGES),
-    Ability("estimate", "estimate_optimization", "an estimate of a search, which launches nothing", search,
+    Ability("estimate", "estimate_optimization", search,
             kinds=_SEARCH, fields=_SEARCHED, amounts=0.6, senses=_CHANGES),
-    Ability("evaluate", "evaluate_strategy", "a quick evaluation of a strategy", build.evaluate, amounts=0.8,
+    Ability("evaluate", "evaluate_strategy", build.evaluate, amounts=0.8,
             kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0,
-                   "date": 0.3},
+                   "date": 0.3, "split": 2.6},
             senses="again change not swap only upper between yearly safe_leg",
             fields=_fields(StrategyWish) - {"cash_rate"}),
-    Ability("save_strategy", "save_strategy", "saving the strategy", build.save_strategy,
+    Ability("save_strategy", "save_strategy", build.save_strategy,
             kinds={"name": 1.0, "function": 0.0, "template": 0.0}),
-    Ability("scenarios", "show_scenarios", "the simulated scenarios", build.scenarios, kinds={"scenario": 2.2},
+    Ability("scenarios", "show_scenarios", build.scenarios, kinds={"scenario": 2.2},
             senses="only not"),
-    Ability("add_scenario", "add_scenario", "a new scenario of your own", build.add_scenario, amounts=0.6,
+    Ability("add_scenario", "add_scenario", build.add_scenario, amounts=0.6,
             kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4}, fields=_fields(ScenarioWish),
             senses="again change only yearly"),
-    Ability("assess_risk", "assess_portfolio", "the risk of a portfolio", build.assess,
+    Ability("assess_risk", "assess_portfolio", build.assess,
             kinds={"asset": 0.5, "split": 0.5}, fields=frozenset({"amount", "loss"}),
             senses=f"{_HOLDINGS} falls rises"),
-    Ability("compare_allocations", "compare_allocations", "a comparison of allocations", build.compare_allocations,
+    Ability("compare_allocations", "compare_allocations", build.compare_allocations,
             kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0}, fields=frozenset({"amount"}),
             senses="change against again"),
-    Ability("analyse_market", "analyse_market", "the regime of the market", build.analyse, kinds={"asset": 1.4}),
-    Ability("simulate", "simulate_wealth", "a simulation of wealth", build.simulate, amounts=1.0,
+    Ability("analyse_market", "analyse_market", build.analyse, kinds={"asset": 1.4}),
+    Ability("simulate", "simulate_wealth", build.simulate, amounts=1.0,
             kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3}, fields=_fields(SavingsWish, PortfolioWish),
             senses=f"{_HOLDINGS} monthly yearly"),
-    Ability("tearsheet", "show_tearsheet", "a tear sheet", build.tearsheet,
+    Ability("tearsheet", "show_tearsheet", build.tearsheet,
             kinds={"asset": 0.3, "split": 0.3, "run": 0.3}, senses=f"{_HOLDINGS} against alone previous last"),
     *(
-        Ability("explain", "explain_result", "a question about a result", build.explain, topic=topic,
+        Ability("explain", "explain_result", build.explain, topic=topic,
                 kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})}, senses="previous last")
         for topic in get_args(Topic)
     ),
-    Ability("compare_results", "compare_results", "a comparison of results", build.compare_results,
+    Ability("compare_results", "compare_results", build.compare_results,
             kinds={"run": 1.5}, senses="previous last against"),
-    Ability("list_results", "list_results", "the list of your results", lambda _: {}),
-    Ability("list_results", "list_saved", "a list of what is kept", build.list_saved, kinds={"kept": 1.5}),
-    Ability("open_holdout", "open_holdout", "opening the locked holdout", build.open_holdout, kinds={"run": 0.5},
+    Ability("list_results", "list_results", lambda _: {}),
+    Ability("list_results", "list_saved", build.list_saved, kinds={"kept": 1.5}),
+    Ability("open_holdout", "open_holdout", build.open_holdout, kinds={"run": 0.5},
             senses="last previous"),
-    Ability("define_term", "define_term", "the definition of a term", build.define_term, kinds={"term": 1.4}),
+    Ability("define_term", "define_term", build.define_term, kinds={"term": 1.4}),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Arguments of each tool but a search, from a form; what is missing or doubtful becomes a question."""
 
+import re
 from typing import Any, Final
 
 from agents.planner.language.form import MEASURES, Form, filled
@@ -26,7 +27,7 @@ def evaluate(form: Form) -> dict[str, Any]:
     quotes = form.match(implied)
     if template == "constant_weight" or function == "constant":
         _constant_weight(form, quotes)
-    template = _template_beside(form, template, function)
+    template = _mix(form, quotes) or _template_beside(form, template, function)
     _decay(form, quotes)
     form.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
     strategy = filled({
@@ -51,6 +52,19 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
     "cppi": "floor", "tipp": "floor", "cppi_90": "floor",
 }  # fmt: skip
 """Strategies with one share only, which needs no name."""
+
+
+def _mix(form: Form, quotes: dict[str, str]) -> str | None:
+    """The template of a split such as 80/20; beside another one 60/40 is what every evaluation shows."""
+    splits = form.take("split")
+    if splits:
+        form.take("amount", "drawdown")  # "how deep did 80/20 fall?"
+    others = [split for split in splits if not re.fullmatch(r"60\D+40", split.value)]
+    if len(others) > 1:
+        form.ask("Which of these mixes? One is evaluated at a time.")
+    if others:
+        quotes["constant_weight"] = re.split(r"\D+", others[0].text)[0]
+    return "constant_weight" if others else "sixty_forty" if splits else None
 
 
 def _template_beside(form: Form, template: str | None, function: str | None) -> str | None:

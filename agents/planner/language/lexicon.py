@@ -29,14 +29,21 @@ class Meaning(NamedTuple):
 HERE: Final = Path(__file__).parent
 VOCABULARY: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "vocabulary.toml").read_text(encoding="utf-8"))
 STOP_WORDS: Final = frozenset((HERE / "stop_words.txt").read_text(encoding="utf-8").split())
-TRANSLATIONS: Final = {
-    word: full for full, line in VOCABULARY.pop("translated").items() for word in re.findall(r"[^\s|]+", line)
-}
+
+
+def _packed(table: str) -> dict[str, list[str]]:
+    """The words by name of a table that is written as `NAME=word,word`."""
+    text = VOCABULARY.pop(table)["words"].replace(",\n", ",")
+    return {name: words.split(",") for name, words in re.findall(r"(\w+)=(\S+)", text)}
+
+
+TRANSLATIONS: Final = {word: full for full, words in _packed("translated").items() for word in words}
 """Words of the field in other languages."""
 NAMES: Final = ("function", "estimator", "rebalancing", "template", "method", "covariance", "scenario", "engine",
     "worlds", "goal", "asset", "kept")  # fmt: skip
 """Kinds of names from fixed lists."""
-OTHER_NAMES: Final = {"elsewhere": "asset"}
+ELSEWHERE: Final = _packed("elsewhere")
+"""Words for assets without prices, by ticker."""
 NOUNS: Final = {
     "function": ("function", "rule", "strategy", "weight function", "template", "vol control", "approach", "overlay"),
     "goal": ("goal", "objective"),
@@ -84,9 +91,7 @@ class Lexicon:
     @cached_property
     def words(self) -> frozenset[str]:
         """Words to which slips are corrected."""
-        rows = (
-            row for kind, table in VOCABULARY.items() if kind not in ("asset", "elsewhere") for row in table.values()
-        )
+        rows = (row for kind, table in VOCABULARY.items() if kind != "asset" for row in table.values())
         strategies = (row.words for row in (*self.family.values(), *ESTIMATORS.values(), *PARAMETERS.values()))
         return frozenset(re.findall(r"[a-z]+", " ".join((*rows, *strategies)).lower())) | STOP_WORDS
 
@@ -135,12 +140,11 @@ def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, st
 
 
 def _vocabulary() -> Iterator[tuple[str, str, str]]:
+    yield from (("asset", ticker, word) for ticker, words in ELSEWHERE.items() for word in words)
     for table, rows in VOCABULARY.items():
         for values, line in rows.items():
             phrases = [phrase for phrase in re.split(r"[|\n]", line) if phrase]
-            yield from (
-                (OTHER_NAMES.get(table, table), value, phrase) for value in values.split() for phrase in phrases
-            )
+            yield from ((table, value, phrase) for value in values.split() for phrase in phrases)
 
 
 def _terms() -> Iterator[tuple[str, str, str]]:

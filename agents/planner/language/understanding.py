@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
-from agents.planner.language.builders import OF_STRATEGY
 from agents.planner.language.earlier_calls import (
     BUILT_ON,
     MERGED,
@@ -17,7 +16,8 @@ from agents.planner.language.earlier_calls import (
     whole_of,
     without_flows,
 )
-from agents.planner.language.form import QUESTIONS, Form, filled
+from agents.planner.language.evidence import evidence_of
+from agents.planner.language.form import ASKING, Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon
 from agents.planner.language.parsing import Parse, parse
@@ -86,27 +86,14 @@ class Conversation:
         return read(text, self.focus, self.lexicon)
 
 
-FRAGMENT: Final = 8
-"""Most words of a message that, without a word for what to do, is about the last wish."""
-IMPERATIVES: Final = {
-    "simulate": "simulate", "project": "simulate", "evaluate": "evaluate", "backtest": "evaluate",
-    "assess": "assess_risk evaluate", "compare": "compare_allocations compare_results explain", "estimate": "estimate",
-    "define": "define_term add_scenario", "explain": "explain define_term", "optimize": "optimize estimate",
-    "search": "optimize estimate",
-}  # fmt: skip
-"""Verbs at the beginning that only some abilities answer."""
-OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed recommendation".split())
-"""Words for what a search has found: a message with one is about its result."""
-OF_SEARCH: Final = ("optimize", "explain")
-SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
 LIKELY: Final = 1.0
 """Evidence from which a reading is offered."""
 ENOUGH: Final = 2.0
 """Evidence from which an ability may act."""
-MARGIN: Final = 0.8
-"""Evidence by which it must be ahead of every other reading that uses all words."""
+MARGIN, NARROW = 0.8, 0.15
+"""Evidence by which it must be ahead of every other reading that uses all words; of other topics of a result."""
 OFFERED: Final = 3
 MOST_WORDS, MOST_SPANS = 250, 60
 """A longer message is not read."""
@@ -199,8 +186,10 @@ def _replaced(reading: Reading, talk: Conversation) -> list[Proposal]:
 
 
 def _undo(done: Sequence[tuple[str, dict[str, Any]]]) -> Call | None:
-    """The call before the last one of its kind, with everything that it was built on."""
+    """The call before the last one of its kind, with everything that it was built on, or what takes back the last."""
     tool = done[-1][0] if done else ""
+    if tool == "add_scenario":
+        return Call(tool="remove_scenario", arguments={"name": done[-1][1]["scenario"]["name"]})
     same = [arguments for name, arguments in done if name == tool][:-1]
     if not same or tool not in BUILT_ON:
         return None
@@ -217,7 +206,7 @@ def _small_talk(reading: Reading, lexicon: Lexicon) -> str | None:
     kinds = [item.value for item in division.items if item.kind == "talk"]
     if any(item.kind in ("unknown", "number", "date") for item in division.items) or not kinds:
         return None
-    if {*kinds} <= {"yes", "no"} and any(word.text in QUESTIONS for word in reading.words):
+    if {*kinds} <= {"yes", "no"} and any(word.text in ASKING for word in reading.words):
         return None  # "how sure are you?"
     return next((kind for kind in ("help", "no", "yes", "thanks") if kind in kinds), kinds[0])
 
@@ -238,7 +227,7 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
     if last is not None:
         instead = any(word.text == "instead" for word in reading.words)
         arguments = merged(without_flows(last, arguments) if instead else last, arguments)
-    evidence = _evidence(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
+    evidence = evidence_of(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
     if form.other_pairs:
         form.ask("An amount could mean several things; please name what it is.")
@@ -276,62 +265,16 @@ def _last(ability: Ability, talk: Conversation, division: Parse) -> dict[str, An
     return next((arguments for tool, arguments in reversed(talk.done) if tool == ability.tool), None)
 
 
-def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
-    triggers = {item.value + item.text for item in division.items if item.kind in ("trigger", "topic")}
-    evidence = (2.5 if triggers else 0.0) + 0.4 * max(0, min(len(triggers), 4) - 1)
-    names = [item for item in division.items if item.kind in ability.kinds]
-    if ability.offer == "define_term" and not division.has("term"):
-        return 0.0
-    if ability.offer == "estimate" and not triggers and focus.last != "estimate":
-        return 0.0
-    bare = division.has("asset")  # then "60/40" is its shares, and not the rule
-    kinds = {item.kind for item in names if item.kind == "split" or not bare or any(map(str.isalpha, item.text))}
-    evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
-    if ability.topic is not None:
-        evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
-        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_STRATEGY)
-        evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
-    return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
-
-
-def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) -> float:
-    """Evidence that the message is about what was done last."""
-    shown = any(word.text in SHOWING for word in division.reading.words)
-    sheet = division.has("asset") or "sheet" in division.reading.text.lower()
-    if ability.offer == "tearsheet" and not sheet and focus.last in OF_SEARCH:
-        return -1.0  # the worst years of what was found
-    if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
-        return -1.0
-    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
-    if focus.last not in about or ability.topic is not None:
-        return 0.0
-    fragment = not (told or shown) and len(division.reading.words) <= FRAGMENT
-    return 2.0 if fragment or division.has("sense", "change", "again") else 1.0
-
-
-def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
-    """Evidence of single words for or against an ability."""
-    words = [word.text for word in division.reading.words]
-    evidence = 0.0
-    if ability.offer == "define_term" and any(
-        i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items
-    ):
-        evidence += 1.0
-    if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
-        evidence += 1.5
-    of_result = focus.run is not None and not OF_RESULT.isdisjoint(words)
-    if of_result and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
-        evidence -= 3.0
-    verb = next((word for n, word in enumerate(words) if not division.reading.is_stop(n)), "")
-    return evidence - 2.0 * (verb in IMPERATIVES and ability.offer not in IMPERATIVES[verb].split())
-
-
 def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     """The reading to act on: it uses every word, and no other one does nearly as well."""
     whole = sorted((p for p in proposals if p.whole), key=lambda p: -p.evidence)
+    told = [p for p in whole if p.call.arguments.get("topic") != "summary"]
+    whole = told if told and told[0].evidence >= ENOUGH else whole  # the summary answers what nothing else does
     if not whole or whole[0].evidence < ENOUGH:
         return None
-    if len(whole) > 1 and whole[1].evidence > whole[0].evidence - MARGIN and whole[1].call != whole[0].call:
+    alike = {p.call.tool for p in whole[:2]} == {"explain_result"}  # another topic of the same result
+    margin = NARROW if alike else MARGIN
+    if len(whole) > 1 and whole[1].evidence > whole[0].evidence - margin and whole[1].call != whole[0].call:
         return None
     return whole[0]
 

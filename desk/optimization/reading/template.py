@@ -89,12 +89,12 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
     if findings.shallower:
         yield (
             "winner",
-            "Its mean deepest fall is smaller than the benchmark's; the difference is {{benefit_drawdown_points}}.",
+            "Its mean maximum drawdown is smaller than the benchmark's; the difference is {{benefit_drawdown_points}}.",
         )
     else:
         yield (
             "winner",
-            "It does not make falls shallower: the benchmark's mean deepest fall less its own is "
+            "It does not make falls shallower: the benchmark's mean maximum drawdown less its own is "
             "{{benefit_drawdown_points}}.",
         )
 
@@ -198,7 +198,7 @@ def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
         yield (
             "luck",
             "The verdict is {{verdict_colour}}. The probability that chance alone ends with so good a winner is "
-            "{{winner_p}}; the probability that what is chosen in some years fails in the others is {{loss}}.",
+            "{{winner_p}}; the chance of reversal, that what is chosen in some years fails in the others, is {{loss}}.",
         )
     elif "single_step_p" in ids:
         yield (

@@ -32,6 +32,7 @@ Topic: TypeAlias = Literal[
     "what_would_change",
     "computed",
     "report",
+    "beginner",
 ]
 """Topics of a question on a result; `alternative` asks why another weight function did not win, `assets` what each of
 several assets contributes."""
@@ -201,6 +202,12 @@ def _report(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
     yield "The report has all charts, tables and tests of the result, and the page of each number."
 
 
+def _beginner(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    for name in ("verdict", "luck", "benefit", "fall"):
+        if f"beginner_{name}_sentence" in ids:
+            yield f"{{{{beginner_{name}_sentence}}}}"
+
+
 _CASES: Mapping[Topic, str] = {
     "premium": "The premium may move with volatility in several ways, and nobody can verify which.",
     "parameter_error": "Expected return and volatility may turn out otherwise than assumed.",
@@ -223,4 +230,5 @@ _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "assets": _assets,
     "computed": _computed,
     "report": _report,
+    "beginner": _beginner,
 }

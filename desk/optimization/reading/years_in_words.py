@@ -8,6 +8,7 @@ from desk.base.text import number
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.optimization.result import Crisis, OptimizationResult, Year
+from quant.performance.crises import crisis_phrase
 
 WORST = 3
 """Years that the sentence names."""
@@ -53,7 +54,7 @@ def _asked(result: OptimizationResult, detail: str) -> Iterator[str]:
         part = ", of which the days used cover a part," if year.partial else ""
         yield f"In {year.year}{part} {_returns(year)}."
     for crisis in crises:
-        yield f"In the crisis {crisis.name}, {crisis.start} to {crisis.end}, {_returns(crisis)}."
+        yield f"In {crisis_phrase(crisis.name)} ({crisis.start} to {crisis.end}) {_returns(crisis)}."
 
 
 def _returns(row: Year | Crisis) -> str:

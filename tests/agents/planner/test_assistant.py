@@ -11,10 +11,12 @@ from langchain.tools import ToolRuntime
 from agents.planner.assistant import TALK
 from agents.planner.declines import DECLINES, ELSE
 from agents.planner.sentences import describe_tool_result
+from agents.table import AGENTS
 from desk.conversation.answers import Refusal, ResultExplanation, RunSummary
 from desk.conversation.context import ChatContext, Evidence
 from desk.conversation.definitions import define, definitions
 from desk.conversation.focus import Focus
+from desk.conversation.readings import SUBJECTS
 from desk.conversation.tables import build_exhibits
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, Shock, StrategyWish, Wish
 from desk.figures.figures import Claim, Figure, collect_figures, format_figure
@@ -38,7 +40,7 @@ from tests.sample_result import limit_checks, sample_result
 from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
 from tools.results import compare_results, explain_result, list_results, list_saved, open_holdout
 from tools.searches import estimate_optimization, run_optimization
-from tools.strategies import add_scenario, evaluate_strategy, save_strategy, show_scenarios
+from tools.strategies import add_scenario, evaluate_strategy, remove_scenario, save_strategy, show_scenarios
 from tools.tearsheets import show_tearsheet
 from tools.terms import define_term
 
@@ -185,7 +187,38 @@ async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> st
 
 METHOD = ("The table", "The number of", "The term", "How ", "The configuration", "In the table", "These are", "This is")
 """Openings of sentences about the method, or about the answer itself."""
-GRAMMAR = re.compile(r"\b(?:a the|the the|a an|an the|is is|number \d|whose number)\b|  |\.\.|,,|\{\{", re.IGNORECASE)
+GRAMMAR = re.compile(
+    r"\b(?:a the|a an|an the|number \d|whose number|crisis \w+ \w+ crisis|(?<![\d.,])1 (?:points|days|sessions|results|"
+    r"scenarios|configurations)|(\w+) \1)\b|  |\.\.|,,|\{\{| ,",
+    re.IGNORECASE,
+)
+"""Doubled words, articles beside each other, plurals of one."""
+OPENINGS: dict[Topic, str] = {
+    "summary": "keep|consider|switch|winner|configuration|rule",
+    "ranking": "the best is",
+    "why": "mattered|drives",
+    "where_it_loses": "weakest|gains least|behind",
+    "scenario": "in the scenario base case the benefit is",
+    "costs": "the costs of the winner",
+    "premium": "equity premium",
+    "parameter_error": "expected return and volatility",
+    "probabilities": "probabilities of the scenarios",
+    "limits": "limit",
+    "luck": "luck",
+    "benchmarks": "beats?|constant weight",
+    "plateau": "plateau|peak",
+    "alternative": "weight function sigmoid|it won",
+    "counter_argument": "argument against|against it",
+    "years": "worst year",
+    "data": "prices are",
+    "next_trade": "keep|consider|switch|do not|today|latest price",
+    "assets": "asset|risky leg",
+    "what_would_change": "would change the verdict",
+    "computed": "search tried",
+    "report": "report is on the page",
+    "beginner": "in plain words",
+}
+"""What the first sentence about each topic says."""
 
 
 def check_wording(texts: Sequence[str]) -> None:
@@ -196,6 +229,10 @@ def check_wording(texts: Sequence[str]) -> None:
         assert hostile in text or not GRAMMAR.search(text), text
         assert text[0].isupper() or text[0].isdigit() or hostile in text, text
         assert text.endswith((".", "?")), text
+
+
+def test_every_tool_of_the_assistant_says_how_a_message_was_read() -> None:
+    assert {*SUBJECTS} == {tool.name for tool in AGENTS["assistant"].tools()}
 
 
 def test_every_definition_begins_with_its_term() -> None:
@@ -225,9 +262,20 @@ async def test_the_guard_passes_every_way_to_begin(context, topic, colour) -> No
         "is it luck?",
         "with double the costs?",
         "how much? second?",
+        "without costs? what speaks in favour of it?",
     ):
         claims = list(describe_tool_result("explain_result", content, failed=False, message=message))
         assert [problem for claim in claims for problem in check(claim, collect_figures(result))] == [], message
+
+
+@pytest.mark.parametrize("topic", get_args(Topic))
+async def test_the_first_sentence_about_a_topic_says_what_was_asked(context, topic) -> None:
+    details: dict[str, str] = {"alternative": "sigmoid", "scenario": "base_case"}
+    content, result = await call_tool(context, explain_result, topic=topic, run="red", detail=details.get(topic))
+    claims = describe_tool_result("explain_result", content, failed=False)
+    texts = [render(claim, collect_figures(result)).text for claim in claims]
+    check_wording(texts)
+    assert re.search(OPENINGS[topic], texts[0], re.IGNORECASE), texts[0]
 
 
 @pytest.mark.parametrize(
@@ -236,6 +284,8 @@ async def test_the_guard_passes_every_way_to_begin(context, topic, colour) -> No
         ("is it luck?", "It may well be luck: the probability"),
         ("why is the verdict red?", "The verdict is red because luck may explain the lead"),
         ("how sure are you?", "Not sure enough to switch: the probability"),
+        ("could the verdict be wrong?", "Not sure enough to switch: the probability"),
+        ("on what grounds?", "The verdict is red because"),
     ],
 )
 async def test_a_question_about_luck_is_answered_as_it_was_asked(context, message, first) -> None:
@@ -247,10 +297,10 @@ async def test_a_question_about_luck_is_answered_as_it_was_asked(context, messag
 @pytest.mark.parametrize(
     ("message", "first"),
     [
-        ("how deep did it fall?", "In money the deepest fall of the portfolio"),
+        ("how deep did it fall?", "In money the maximum drawdown of the portfolio"),
         ("how much could I lose in a month?", "Over 21 sessions, a month, the loss exceeds EUR"),
         ("what is its beta?", "The beta of the portfolio is"),
-        ("which crisis was worst?", "The crisis that cost the portfolio most"),
+        ("which crisis was worst?", "Of the past crises"),
         ("risk of it", "The portfolio has a volatility of"),
     ],
 )
@@ -393,6 +443,7 @@ async def test_a_saved_strategy_is_named(context) -> None:
 async def test_scenarios_mention_settings_without_effect_and_constant_volatility(context) -> None:
     own = ScenarioWish(name="2022-like", like="bear_market", bond_correlation="0.4")
     assert "own 2022 like" in await describe_call(context, add_scenario, scenario=own)
+    assert "own 2022 like is removed" in await describe_call(context, remove_scenario, name=str(own.name))
     calm = await describe_call(context, add_scenario, scenario=ScenarioWish(name="calm", engine="gbm"))
     assert "nothing can be learned there" in calm
     everything = await describe_call(context, show_scenarios)

@@ -31,6 +31,33 @@ STRATEGY = Focus(strategy=StrategyWish(template="twelve_month_rule"), last="eval
 RISK = Focus(portfolio=PortfolioWish(holdings=(SPX, CASH), amount="EUR 1m"), last="assess_risk")
 
 
+QUESTIONS = Path(__file__).with_name("texts").joinpath("questions.txt").read_text(encoding="utf-8").splitlines()
+"""Questions after a search, each behind its topic or its tool; of a list of what is kept, behind what it lists."""
+
+
+@pytest.mark.parametrize("line", QUESTIONS)
+def test_questions_about_a_result_are_answered_and_not_asked_back(line: str) -> None:
+    wanted, _, text = line.partition(" | ")
+    [call] = understand(text, RESULT).calls
+    arguments = call.arguments
+    what = f":{arguments['what']}" if "what" in arguments else ""
+    assert arguments.get("topic", f"{call.tool}{what}") == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"), [("is 80/20 any better?", "80"), ("20/80?", "20"), ("does 70/30 beat 60/40?", "70")]
+)
+def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
+    [(tool, arguments)] = calls_of(text, RESULT)
+    assert tool == "evaluate_strategy"
+    assert arguments["strategy"]["constant_weight"] == weight
+
+
+def test_undo_takes_back_a_scenario_that_was_added() -> None:
+    added = Past(asked="add", did=(("add_scenario", {"scenario": {"name": "Stagflation", "like": "bear_market"}}),))
+    assert calls_of("undo", FRESH, (added,)) == [("remove_scenario", {"name": "Stagflation"})]
+
+
 def calls_of(text: str, focus: Focus = FRESH, before: tuple[Past, ...] = ()) -> list[tuple[str, dict[str, Any]]]:
     return [(call.tool, call.arguments) for call in understand(text, focus, before).calls]
 

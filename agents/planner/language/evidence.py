@@ -1,0 +1,88 @@
+"""Evidence that a message asks for an ability: its words, and what was done last."""
+
+from typing import Final
+
+from agents.planner.aspects import asks
+from agents.planner.language.abilities import Ability
+from agents.planner.language.builders import OF_STRATEGY
+from agents.planner.language.parsing import Parse
+from desk.conversation.focus import Focus
+
+FRAGMENT: Final = 8
+"""Most words of a message that, without a word for what to do, is about the last wish."""
+IMPERATIVES: Final = {
+    "simulate": "simulate", "project": "simulate", "evaluate": "evaluate", "backtest": "evaluate",
+    "assess": "assess_risk evaluate", "compare": "compare_allocations compare_results explain", "estimate": "estimate",
+    "define": "define_term add_scenario", "explain": "explain define_term", "optimize": "optimize estimate",
+    "search": "optimize estimate",
+}  # fmt: skip
+"""Verbs at the beginning that only some abilities answer."""
+OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed recommendation".split())
+"""Words for what a search has found: a message with one is about its result."""
+OF_VERDICT: Final = frozenset("red amber green light verdict recommend recommendation switch convince".split())
+CONDITIONAL: Final = frozenset(
+    "would could might when happen under if need needed must become missing far close".split()
+)
+OF_SEARCH: Final = ("optimize", "explain")
+SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
+
+
+def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
+    """How much the words of a division speak for an ability."""
+    triggers = {item.value + item.text for item in division.items if item.kind in ("trigger", "topic")}
+    evidence = (2.5 if triggers else 0.0) + 0.4 * max(0, min(len(triggers), 4) - 1)
+    names = [item for item in division.items if item.kind in ability.kinds]
+    if ability.offer == "define_term" and not division.has("term"):
+        return 0.0
+    if ability.offer == "estimate" and not triggers and focus.last != "estimate":
+        return 0.0
+    bare = division.has("asset")  # then "60/40" is its shares, and not the rule
+    bare_split = bare and ability.offer == "evaluate"
+    kinds = {i.kind for i in names if not (bare_split if i.kind == "split" else bare) or any(map(str.isalpha, i.text))}
+    evidence += 2.0 * any(i.kind == "kept" and (i.text.endswith("s") or i.last - i.first > 1) for i in names)
+    evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
+    if ability.topic is not None:
+        evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
+        evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
+        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_STRATEGY)
+        evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
+    return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
+
+
+def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) -> float:
+    """Evidence that the message is about what was done last."""
+    shown = any(word.text in SHOWING for word in division.reading.words)
+    sheet = division.has("asset") or "sheet" in division.reading.text.lower()
+    if ability.offer == "tearsheet" and not sheet and focus.last in OF_SEARCH:
+        return -1.0  # the worst years of what was found
+    if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
+        return -1.0
+    if ability.offer == "evaluate" and focus.last in OF_SEARCH and division.has("template", "sixty_forty"):
+        return -1.5 * asks("versus", division.reading.text)  # whether what was found is better than 60/40
+    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
+    if focus.last not in about or ability.topic is not None:
+        return 0.0
+    fragment = not (told or shown) and len(division.reading.words) <= FRAGMENT
+    return 2.0 if fragment or division.has("sense", "change", "again") else 1.0
+
+
+def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
+    """Evidence of single words for or against an ability."""
+    words = [word.text for word in division.reading.words]
+    evidence = 0.0
+    if ability.offer == "define_term" and any(
+        i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items
+    ):
+        evidence += 1.0
+    if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
+        evidence += 1.5
+    if ability.topic in ("luck", "what_would_change") and OF_VERDICT & {
+        *words
+    }:  # why it is red, when it would be green
+        conditional = words[0] != "why" and bool(CONDITIONAL & {*words})
+        evidence += 0.6 * ((ability.topic == "what_would_change") == conditional)
+    of_result = focus.run is not None and not OF_RESULT.isdisjoint(words)
+    if of_result and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
+        evidence -= 3.0
+    verb = next((w for n, w in enumerate(words) if not division.reading.is_stop(n) and words[n - 1] != "the"), "")
+    return evidence - 2.0 * (verb in IMPERATIVES and ability.offer not in IMPERATIVES[verb].split())

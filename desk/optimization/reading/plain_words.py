@@ -1,0 +1,46 @@
+"""A result explained to a beginner."""
+
+from desk.base.text import number, plural
+from desk.figures.figures import Figure
+from desk.figures.sheet import Sheet
+from desk.optimization.result import OptimizationResult
+
+NOT_LUCK = 0.05
+"""Probability of luck below which chance hardly explains a lead."""
+
+
+def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
+    """The verdict without terms of the field, in sentences; one only if nothing won."""
+    sheet = Sheet("explain_result", "beginner")
+    tried = plural(result.counts.trials, "rule")
+    if result.winner is None or result.benefit is None:
+        sheet.say("verdict_sentence", f"In plain words, none of the {tried} that were tried keeps your limits.")
+        return sheet.figures
+    advice = (result.verdict.advice or result.verdict.headline).partition(":")[0].rstrip(".")
+    sheet.say(
+        "verdict_sentence",
+        f"In plain words: {advice[:1].lower()}{advice[1:]}. A rule says how much of the money is in shares and how "
+        f"much in cash; {tried} were tried, and the best was compared with holding the same share all the time.",
+    )
+    if result.luck is not None:
+        chance = result.luck.winner_p
+        told = "luck hardly explains it" if chance < NOT_LUCK else "luck may well explain it"
+        sheet.say(
+            "luck_sentence",
+            f"The best of many tries looks good even if none is: so good a winner would come from luck alone with a "
+            f"probability of {number(100.0 * chance)}%, so {told}.",
+        )
+    benefit = result.benefit.basis_points.value
+    sheet.say(
+        "benefit_sentence",
+        f"Its advantage in the test was {number(benefit)} bps a year, which is {number(abs(benefit))} "
+        f"{'more' if benefit >= 0.0 else 'less'} on 10,000 invested, after costs and a charge for risk.",
+    )
+    if result.years:
+        worst = min(result.years, key=lambda year: year.winner)
+        sheet.say(
+            "fall_sentence",
+            f"It can lose too: in {worst.year}, its worst year, it returned {number(100.0 * worst.winner, 1)}%, and "
+            f"shares alone {number(100.0 * worst.asset, 1)}%.",
+        )
+    return sheet.figures
