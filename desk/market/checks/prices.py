@@ -1,6 +1,7 @@
 """Quality gates for prices: failures stop, doubts become caveats."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
 
 BREAKING = ("length", "duplicate_dates", "asset_calendars", "asset_histories", "positive_prices")
 """Gates whose failures prevent computing returns and therefore cannot be accepted."""
+_MARGIN = np.timedelta64(14, "D")
 _MAX_ROWS = 20
 _LARGE = 1.2840254166877414
 """exp(0.25): a move beyond it or its inverse is more than 25 percent in logarithms."""
@@ -163,14 +165,15 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
 
 
 def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -> Dates:
-    library: Any = import_module("exchange_calendars")  # without type hints
-    errors: Any = import_module("exchange_calendars.errors")
+    errors: Any = import_module("exchange_calendars.errors")  # without type hints
 
-    # a calendar needs a margin around the dates, and by default begins twenty years ago
-    margin = np.timedelta64(14, "D")
-    start, end = str(first - margin), str(last + margin)
+    # a calendar needs a margin around the dates
+    start, end = first - _MARGIN, last + _MARGIN
     try:
-        exchange: Any = library.get_calendar(calendar, start=start, end=end)
+        try:
+            days = _sessions(calendar, f"{str(start)[:3]}0-01-01", f"{str(end)[:3]}9-12-31")
+        except ValueError:  # the calendar begins or ends within a decade
+            days = _sessions(calendar, str(start), str(end))
     except errors.InvalidCalendarName as error:
         raise InvalidInput(
             "calendar",
@@ -186,8 +189,14 @@ def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -
             allowed="dates that the exchange calendar covers; or no calendar",
             code="calendar_bounds",
         ) from error
-    days: Dates = exchange.sessions.to_numpy().astype("datetime64[D]")
     return days[(days >= first) & (days <= last)]
+
+
+@lru_cache(maxsize=64)  # the library keeps the last range only; a range takes it a fifth of a second, a decade or a day
+def _sessions(calendar: str, start: str, end: str) -> Dates:
+    library: Any = import_module("exchange_calendars")
+    exchange: Any = library.get_calendar(calendar, start=start, end=end)
+    return exchange.sessions.to_numpy().astype("datetime64[D]")
 
 
 def _alignment(prices: Prices) -> Gate:
