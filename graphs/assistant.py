@@ -10,6 +10,7 @@ import contextvars
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -75,13 +76,19 @@ class TurnContext:
 
 
 def assistant_graph(checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[State, TurnContext, Any, Any]:
+    return _compiled().copy({"checkpointer": checkpointer})
+
+
+@cache
+def _compiled() -> CompiledStateGraph[State, TurnContext, Any, Any]:
+    """Without checkpoints; once per process, as LangGraph disassembles every node."""
     graph = StateGraph(State, context_schema=TurnContext)
     graph.add_node("supervise", supervise)
     graph.add_node("release", release)
     graph.add_edge(START, "supervise")
     graph.add_edge("supervise", "release")
     graph.add_edge("release", END)
-    return graph.compile(checkpointer=checkpointer, name="assistant")
+    return graph.compile(name="assistant")
 
 
 async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:  # noqa: ARG001  (as every node)

@@ -14,6 +14,7 @@ import operator
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_args
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -118,6 +119,12 @@ Body: TypeAlias = Callable[[State, Execution, NodeLog], Awaitable[Update]]
 def optimization_graph(
     checkpointer: BaseCheckpointSaver[str],
 ) -> CompiledStateGraph[State, Execution, Any, Any]:
+    return _compiled().copy({"checkpointer": checkpointer})
+
+
+@cache
+def _compiled() -> CompiledStateGraph[State, Execution, Any, Any]:
+    """Without checkpoints; once per process, as LangGraph disassembles every node."""
     graph = StateGraph(State, context_schema=Execution)
     for body in (prepare, assess, view, plan, search, aggregate, explain, finish):
         graph.add_node(NODES[body], _node(body))
@@ -132,7 +139,7 @@ def optimization_graph(
     graph.add_edge("aggregate", "explainer")
     graph.add_edge("explainer", "render")
     graph.add_edge("render", END)
-    return graph.compile(checkpointer=checkpointer, name="optimization")
+    return graph.compile(name="optimization")
 
 
 async def prepare(state: State, run: Execution, node_log: NodeLog) -> Update:  # noqa: ARG001  (as every node)
