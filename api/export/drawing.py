@@ -12,6 +12,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
@@ -81,9 +82,14 @@ def draw(
     with _ALONE, rc_context(_STYLE), warnings.catch_warnings():  # pyright: ignore[reportArgumentType]
         # the font measures the text only: the page draws it with fonts of the reader
         warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
-        canvas = Canvas(figsize=(width / 72, height / 72), layout="constrained")
+        canvas = Canvas(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
+        FigureCanvasSVG(canvas)
         axes = canvas.add_subplot()
         paint(axes)
+        layout = canvas.get_layout_engine()
+        assert layout is not None
+        layout.execute(canvas)
+        canvas.set_layout_engine(None)  # otherwise `savefig` draws everything once more to arrange it
         out = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         canvas.savefig(out, format="svg", transparent=True, metadata=nothing)
