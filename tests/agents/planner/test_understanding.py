@@ -18,7 +18,7 @@ from desk.conversation.quotes import is_quote
 from desk.conversation.reply import OFFERS
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
 from desk.optimization.request import Limit, Limits, OptimizationRequest
-from tests.agents.planner.scoring import interpret, load, score
+from tests.agents.planner.scoring import Outcome, load, score
 
 TEXTS = [item for path in sorted(Path(__file__).with_name("texts").glob("development*.jsonl")) for item in load(path)]
 MODELS = {"wish": Wish, "strategy": StrategyWish, "scenario": ScenarioWish, "portfolio": PortfolioWish,
@@ -68,12 +68,12 @@ def call_of(text: str, focus: Focus = FRESH, before: tuple[Past, ...] = ()) -> t
 
 
 @pytest.fixture(scope="module")
-def readings() -> list[tuple[dict[str, Any], Interpretation]]:
-    return [(item, interpret(item)) for item in TEXTS]
+def readings() -> list[tuple[dict[str, Any], Outcome, Interpretation]]:
+    return [(item, *score(item)) for item in TEXTS]
 
 
-def test_texts_written_without_sight_of_the_code_are_read_or_asked_about() -> None:
-    outcomes = Counter(score(item)[0] for item in TEXTS)
+def test_texts_written_without_sight_of_the_code_are_read_or_asked_about(readings) -> None:
+    outcomes = Counter(outcome for _, outcome, _ in readings)
     share = {outcome: count / len(TEXTS) for outcome, count in outcomes.items()}
     assert share.get("misread", 0.0) <= 0.01
     assert share["understood"] >= 0.60
@@ -82,7 +82,7 @@ def test_texts_written_without_sight_of_the_code_are_read_or_asked_about() -> No
 
 
 def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote(readings) -> None:
-    for item, interpretation in readings:
+    for item, _, interpretation in readings:
         said = [*item["before"], item["text"]]
         for call in interpretation.calls:
             for name, model in MODELS.items():
