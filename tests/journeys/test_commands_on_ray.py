@@ -23,7 +23,7 @@ from graphs.jobs import job_queue
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
 from tests.doubles.ray_nodes import two_nodes
-from tests.graphs.dependencies import OWNER
+from tests.graphs.dependencies import FIRST_DAY, OWNER
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
@@ -37,7 +37,7 @@ LONG = OptimizationRequest(
 
 def small(seed: int) -> OptimizationRequest:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
-    return OptimizationRequest(trials=10, scenarios=scenarios, seed=seed)
+    return OptimizationRequest(trials=10, scenarios=scenarios, seed=seed, first_day=FIRST_DAY)
 
 
 def environment(home: Path, compute: str) -> dict[str, str]:

@@ -18,11 +18,12 @@ from api.client.client import Client
 from tests.api.cli.interruptible_process import INTERRUPTIBLE
 from tests.api.http.application import application, run_server
 from tests.doubles.http_servers import scripted
+from tests.graphs.dependencies import FIRST_DAY
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 from tests.graphs.runs.approval_process import LOW
 
 ROOT = Path(__file__).parents[3]
-SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
+SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case", "--from", str(FIRST_DAY)]
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 JOKE = "tell me a joke"
 

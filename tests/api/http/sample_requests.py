@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from quant.worlds.scenario import BUILT_IN
+from tests.graphs.dependencies import FIRST_DAY
 
 SESSIONS = [
     *("2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-10"),
@@ -31,4 +32,4 @@ TECH_PORTFOLIO = {
     "assets": {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.20, "AMZN": 0.20, "META": 0.10},
 }
 SMALL_SCENARIOS = [one.model_copy(update={"paths": 100, "years": 1}).model_dump(mode="json") for one in BUILT_IN[:2]]
-SMALL_JOB = {"name": "Small", "trials": 10, "seed": 3, "scenarios": SMALL_SCENARIOS}
+SMALL_JOB = {"name": "Small", "trials": 10, "seed": 3, "scenarios": SMALL_SCENARIOS, "first_day": str(FIRST_DAY)}

@@ -35,7 +35,7 @@ from tests.api.http.identity.sign_in import bearer, create_key
 from tests.api.http.operation_requests import PUBLIC, SIGN_IN
 from tests.api.http.two_users import sign_in_application, with_own_address
 from tests.doubles.cognito import pool
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
 
@@ -100,7 +100,12 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 async def _search(home: Path) -> None:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     async with open_dependencies(home) as dependencies:
-        await create_run(dependencies, "local", OptimizationRequest(trials=10, scenarios=scenarios, seed=3), run_id=JOB)
+        await create_run(
+            dependencies,
+            "local",
+            OptimizationRequest(trials=10, scenarios=scenarios, seed=3, first_day=FIRST_DAY),
+            run_id=JOB,
+        )
         async for _ in execute(dependencies, "local", JOB):
             pass
 

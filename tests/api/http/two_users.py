@@ -33,7 +33,7 @@ from tests.api.http.application import documented, open_client, run_server
 from tests.api.http.identity.forged_tokens import forged_tokens
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.doubles.cognito import CLIENT, PERSON, Pool, rsa
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
 from tests.graphs.runs.approval_process import LOW
 
@@ -109,7 +109,7 @@ async def _dependencies_with_approval(home: Path) -> AsyncGenerator[Dependencies
 async def _create_runs(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """What takes a search, or a clock."""
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
-    request = OptimizationRequest(name=f"{HIDDEN} search", trials=10, scenarios=scenarios, seed=3)
+    request = OptimizationRequest(name=f"{HIDDEN} search", trials=10, scenarios=scenarios, seed=3, first_day=FIRST_DAY)
     async with open_dependencies(home) as dependencies:
         jobs = [await create_run(dependencies, ANNA, request) for _ in range(3)]
         async for _ in execute(dependencies, ANNA, jobs[0]):

@@ -24,7 +24,7 @@ from tests.api.lambda_.function import Driven, driven
 from tests.api.lambda_.function_events import answer_event, dependencies_of, queue_event, receive_deliveries
 from tests.desk.market.files.price_samples import REFUSED, SAMPLES, Expected, content_of, expected
 from tests.doubles.lambda_.gateway_events import rest
-from tests.graphs.dependencies import OWNER
+from tests.graphs.dependencies import FIRST_DAY, OWNER
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
@@ -66,7 +66,9 @@ async def given_back(one: Driven) -> Delivery:
     """A job whose invocation was over before it was done."""
     dependencies = dependencies_of(one)
     scenarios = tuple(each.model_copy(update={"paths": 100, "years": 1}) for each in BUILT_IN[:2])
-    await job_queue.submit(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
+    await job_queue.submit(
+        dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3, first_day=FIRST_DAY)
+    )
     (delivery,) = await receive_deliveries(one, 1)
     assert again(await answer_event(one, queue_event(delivery), seconds=STOP_BEFORE_END + MARGIN + 0.2)) == [
         delivery.id

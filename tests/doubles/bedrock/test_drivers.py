@@ -28,7 +28,7 @@ from tests.doubles.bedrock.clients import MODEL, chat, connect
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import INTRODUCTION, by_model, embedded
 from tests.doubles.bedrock.serve import driver_of, parsed
-from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, OWNER, open_dependencies
 
 LOOK: dict[str, Any] = {"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}
 DRAFT: dict[str, Any] = {"toolSpec": {"name": "Draft", "inputSchema": {"json": {"type": "object"}}}}
@@ -124,7 +124,9 @@ def test_the_planner_takes_tools_in_every_form(tool) -> None:
 async def run(home: Path, model: BaseChatModel) -> tuple[list[Any], Any]:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
     async with open_dependencies(home, model) as dependencies:
-        name = await create_run(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
+        name = await create_run(
+            dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3, first_day=FIRST_DAY)
+        )
         events = [event async for event in execute(dependencies, OWNER, name)]
         return events, await load_final_result(dependencies.store, OWNER, name)
 

@@ -32,13 +32,14 @@ async def done(dependencies, run):
 
 async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
     async with opened(home) as dependencies:
-        first = await import_file(dependencies.store, OWNER, "mydata", await price_file(), Terms(), commit=True)
+        file = await price_file(since="2010-01-01")
+        first = await import_file(dependencies.store, OWNER, "mydata", file, Terms(), commit=True)
         of_all_days = small(universe="mydata:AAPL", first_day=None)
         run = await done(dependencies, await create_run(dependencies, OWNER, of_all_days))
         other = await create_run(dependencies, OWNER, small(universe="mydata:MSFT"))
         assert run.request.universe == f"mydata@{first.version.hash[:PIN]}:AAPL"
 
-        again = await price_file(scale=1.01)
+        again = await price_file(since="2010-01-01", scale=1.01)
         dry = await import_file(dependencies.store, OWNER, "mydata", again, Terms(), commit=False)
         assert dry.version.changes.stale_runs == (run.id,)
         assert await read_stale(dependencies.store, OWNER, run.id) is None

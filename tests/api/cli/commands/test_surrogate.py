@@ -16,13 +16,28 @@ from graphs.runs.creation import create_run
 from graphs.runs.surrogates import fit_surrogate
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, open_client
-from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
-REQUEST = OptimizationRequest(name="Small", trials=20, scenarios=SCENARIOS, seed=3, stopping="budget")
-AGAIN = ["--trials", "20", "--paths", "100", "--years", "1", "--scenarios", "base_case", "--seed", "3"]
+REQUEST = OptimizationRequest(
+    name="Small", trials=20, scenarios=SCENARIOS, seed=3, stopping="budget", first_day=FIRST_DAY
+)
+AGAIN = [
+    "--trials",
+    "20",
+    "--paths",
+    "100",
+    "--years",
+    "1",
+    "--scenarios",
+    "base_case",
+    "--seed",
+    "3",
+    "--from",
+    str(FIRST_DAY),
+]
 """The same problem."""
 
 

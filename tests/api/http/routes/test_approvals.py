@@ -25,7 +25,7 @@ from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import documented, open_client, run_server
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 from tests.graphs.runs.approval_process import LOW
 
@@ -60,7 +60,7 @@ def searched(tmp_path_factory) -> Path:
 
     async def search() -> None:
         async with open_dependencies(folder) as dependencies:
-            request = OptimizationRequest(name="Reserves", trials=10, scenarios=scenarios, seed=3)
+            request = OptimizationRequest(name="Reserves", trials=10, scenarios=scenarios, seed=3, first_day=FIRST_DAY)
             await create_run(dependencies, "anna", request, run_id=DONE)
             async for _ in execute(replace(dependencies, thresholds=None), "anna", DONE):
                 pass

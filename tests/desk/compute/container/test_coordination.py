@@ -37,7 +37,7 @@ Evaluations = list[list[tuple[Evaluation, ...]]]
 
 @pytest.fixture(scope="module")
 def chunks(world) -> list[list[StrategyConfig]]:
-    configs = sobol(world.request.space, 4, seed=1)
+    configs = sobol(world.request.space, 3, seed=1)
     return [configs[:2], configs[2:]]
 
 
