@@ -109,7 +109,10 @@ def test_a_workbook_that_claims_to_be_wide() -> None:
     [
         ('<row r="99999999999"><c r="A99999999999"/></row>', "has more than 5,000,000 cells"),
         ('<row><c r="XFD1"/></row>' * 70, "has more than 1,000,000 blank cells"),
-        ('<row><c r="XFD1"/></row>' * 61 + ("<row>" + "<c/>" * 100 + "</row>") * 6, "has more than 1,000,000 blank cells"),
+        (
+            '<row><c r="XFD1"/></row>' * 61 + ("<row>" + "<c/>" * 100 + "</row>") * 6,
+            "has more than 1,000,000 blank cells",
+        ),
         pytest.param(
             ("<row>" + "<c/>" * 100 + "</row>") * 10_001, "has more than 1,000,000 blank cells", marks=pytest.mark.soak
         ),
