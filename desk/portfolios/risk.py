@@ -298,7 +298,7 @@ def _add_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | No
         worst = max(visible_episodes, key=lambda e: e.loss or 0.0)
         sheet.add("worst_crisis_name", "the crisis that cost the portfolio most", worst.name, "text")
         sheet.add("worst_crisis_loss", 'loss of the portfolio in its "worst crisis"', worst.loss, "percent")
-        sheet.say("crisis_sentence", describe_crisis(worst.name, worst.loss, money))
+        sheet.say("crisis_sentence", describe_crisis(worst.name, worst.loss or 0.0, money))
 
 
 def _add_correlations(sheet: Sheet, holdings: Holdings) -> None:

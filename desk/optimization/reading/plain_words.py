@@ -22,8 +22,8 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
         f"In plain words: {advice[:1].lower()}{advice[1:]}. A rule says how much of the money is in shares and how "
         f"much in cash; {tried} were tried, and the best was compared with holding the same share all the time.",
     )
-    if result.luck is not None:
-        chance = result.luck.winner_p
+    chance = result.luck.winner_p if result.luck else None
+    if chance is not None:
         told = "luck hardly explains it" if chance < NOT_LUCK else "luck may well explain it"
         sheet.say(
             "luck_sentence",
