@@ -93,7 +93,8 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3}, fields=_fields(SavingsWish, PortfolioWish),
             senses=f"{_HOLDINGS} monthly yearly"),
     Ability("tearsheet", "show_tearsheet", build.tearsheet,
-            kinds={"asset": 0.3, "split": 0.3, "run": 0.3}, senses=f"{_HOLDINGS} against alone previous last"),
+            kinds={"asset": 0.3, "split": 0.3, "run": 0.3, "term": 0.0},
+            senses=f"{_HOLDINGS} against alone previous last"),
     *(
         Ability("explain", "explain_result", build.explain, topic=topic,
                 kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})}, senses="previous last")

@@ -287,7 +287,7 @@ def explain(form: Form) -> dict[str, Any]:
         form.use(*multiples)
         detail = multiples[0].text if multiples else None
     for amount in form.all("number"):
-        power = topic == "premium" and amount.text in ("0", "1", "2")
+        power = topic == "premium" and amount.text in ("0", "1", "2", "zero")
         beside = [word.text for word in form.reading.words[max(0, amount.first - 1) : amount.last + 1]]
         place = topic == "ranking" and (beside[0] in ("top", "first") or beside[-1] in ("finalists", "candidates"))
         if place or power or _repeats_request(form.focus, amount):

@@ -57,8 +57,8 @@ def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) 
         return -1.0  # the worst years of what was found
     if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
         return -1.0
-    if ability.offer == "evaluate" and focus.last in OF_SEARCH and division.has("template", "sixty_forty"):
-        return -1.5 * asks("versus", division.reading.text)  # whether what was found is better than 60/40
+    if ability.offer == "evaluate" and focus.last in OF_SEARCH and division.has("template"):
+        return -1.5 * asks("versus", division.reading.text)  # whether what was found is better than that
     about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
     if focus.last not in about or ability.topic is not None:
         return 0.0
@@ -80,8 +80,9 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
         *words
     }:  # why it is red, when it would be green
         conditional = words[0] != "why" and bool(CONDITIONAL & {*words})
-        evidence += 0.6 * ((ability.topic == "what_would_change") == conditional)
+        evidence += 0.6 * ((ability.topic == "what_would_change") == conditional) - 3.0 * ({"red", "green"} <= {*words})
     of_result = focus.run is not None and not OF_RESULT.isdisjoint(words)
+    evidence += 3.5 * (ability.offer == "tearsheet" and division.has("term") and (of_result or "its" in words))
     if of_result and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
         evidence -= 3.0
     verb = next((w for n, w in enumerate(words) if not division.reading.is_stop(n) and words[n - 1] != "the"), "")
