@@ -1,4 +1,4 @@
-"""Request of a risk report: a stored portfolio, a saved strategy or holdings, an amount of money, and stress."""
+"""Request of a risk report: a stored portfolio, a saved strategy, a job or holdings, an amount of money, and stress."""
 
 from typing import Annotated, Self, TypeAlias
 
@@ -15,9 +15,11 @@ Holdings: TypeAlias = Annotated[
     BeforeValidator(reject_duplicates),
 ]
 
+_SUBJECTS = ("portfolio_id", "strategy_id", "job", "holdings")
+
 
 class RiskRequest(Frozen):
-    """A stored portfolio, a saved strategy or `holdings`; each asset needs prices on the server."""
+    """A stored portfolio, a saved strategy, a job or `holdings`; each asset needs prices on the server."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -36,6 +38,10 @@ class RiskRequest(Frozen):
     strategy_id: Annotated[
         str | None, Field(pattern="^[0-9a-f]{32}$", description="A saved strategy, by its latest version")
     ] = None
+    job: Annotated[
+        str | None,
+        Field(pattern="^[A-Za-z0-9_-]{1,64}$", description="A completed job: its winner, on the days of its search"),
+    ] = None
     holdings: Annotated[
         Holdings | None, Field(description="Fractions of wealth with the sum 1; `cash` is a holding too")
     ] = None
@@ -48,10 +54,10 @@ class RiskRequest(Frozen):
 
     @model_validator(mode="after")
     def _check_subject(self) -> Self:
-        named = sum(subject is not None for subject in (self.portfolio_id, self.strategy_id, self.holdings))
+        named = sum(getattr(self, subject) is not None for subject in _SUBJECTS)
         if named != 1:
             kind = "combined" if named else "missing"
-            msg = f"portfolio_id, strategy_id and holdings are {kind}; expected exactly one of them"
+            msg = f"{', '.join(_SUBJECTS[:-1])} and {_SUBJECTS[-1]} are {kind}; expected exactly one of them"
             raise ValueError(msg)
         return self
 

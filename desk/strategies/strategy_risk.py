@@ -1,20 +1,26 @@
-"""Risk of a strategy: of the returns that its rule had, and of what it holds now."""
+"""Risk of a strategy or of the winner of a search: of the returns that its rule had, and of what it holds now."""
 
 import asyncio
 
 import numpy as np
 
+from desk.base.errors import InvalidInput
 from desk.figures.sheet import Money
 from desk.market.prices import PriceSource
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market, load_prices
+from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.request import BUNDLED_CASH, CASH
+from desk.optimization.result import OptimizationResult
 from desk.portfolios.holdings import INDEX, Assets, Holdings, load_assets
 from desk.portfolios.risk import Track, assess_loaded
 from desk.portfolios.risk_schemas import PortfolioRisk
 from desk.portfolios.stress_schemas import StressRequest
-from desk.strategies.evaluation import EvaluationRun, run_evaluation
+from desk.strategies.evaluation import run_evaluation
 from desk.strategies.templates import Rule
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.returns import Returns
+from quant.strategies.config import StrategyConfig
 
 RISKY = "risky leg"
 SAFE = "safe leg and costs"
@@ -33,7 +39,6 @@ async def assess_strategy(
     exchange_rate: str | None = None,
 ) -> PortfolioRisk:
     """The risk of a strategy on the days before the holdout; a part brings its weight times its return of each day."""
-    stress = stress or StressRequest()
     run = await run_evaluation(
         prices,
         rule,
@@ -43,21 +48,43 @@ async def assess_strategy(
         exchange_rate=exchange_rate,
         fields=frozenset({"today"}),
     )
+    return await _assess(prices, run.world, run.evaluation.rule.config, money, stress)
+
+
+async def assess_winner(
+    prices: PriceSource, result: OptimizationResult, money: Money | None = None, stress: StressRequest | None = None
+) -> PortfolioRisk:
+    """The risk of the winner of `result`, on the days and with the legs of its search."""
+    if result.winner is None:
+        raise InvalidInput("job", None, reason="the job has no winner", allowed="a job with one")
+    request = result.manifest.request
+    world = World(await asyncio.to_thread(build_market, await load_prices(prices, request), request), request)
+    return await _assess(prices, world, result.winner.config, money, stress)
+
+
+async def _assess(
+    prices: PriceSource, world: World, config: StrategyConfig, money: Money | None, stress: StressRequest | None
+) -> PortfolioRisk:
+    stress = stress or StressRequest()
     index = await load_assets(prices, (INDEX,)) if INDEX in await prices.universes() else None
     factors = await load_assets(prices, tuple(stress.shocks)) if stress.shocks else None
-    return await asyncio.to_thread(_assess, run, index, factors, money, stress)
+    return await asyncio.to_thread(_assess_held, world, config, index, factors, money, stress)
 
 
-def _assess(
-    run: EvaluationRun, index: Assets | None, factors: Assets | None, money: Money | None, stress: StressRequest
+def _assess_held(
+    world: World,
+    config: StrategyConfig,
+    index: Assets | None,
+    factors: Assets | None,
+    money: Money | None,
+    stress: StressRequest,
 ) -> PortfolioRisk:
-    market, part = run.world.market, run.part
-    config = run.evaluation.rule.config
+    market, part = world.market, unlocked_days(world)
+    excess, weights = np.ascontiguousarray(world.replay([config]).series[0, :2, part])
     dates, risky = market.dates[part], market.histories[config.inner].returns[part]
-    weights = run.series[0, 1, part]
-    own = run.world.total(np.ascontiguousarray(run.series[0, 0, part]), part)
+    own = world.total(excess, part)
     after_last_close = market.dates.size
-    now = float(run.world.replay([config], end=after_last_close + 1).series[0, 1, after_last_close])
+    now = float(world.replay([config], end=after_last_close + 1).series[0, 1, after_last_close])
     bond = () if market.bond is None else (market.bond,)
     legs = np.column_stack([risky, *(leg.returns[part] for leg in bond)])
     assets = Assets(
@@ -65,7 +92,7 @@ def _assess(
         train=market.train.stop - part.start,
         cash=market.cash[part],
         index=None if index is None else _on_days(index, dates),
-        universes=(run.evaluation.universe,),
+        universes=(world.request.universe,),
         sources=(market.source,),
         caveats=market.caveats,
     )

@@ -1,4 +1,4 @@
-"""Risk of a portfolio or a strategy."""
+"""Risk of a portfolio, a strategy or the winner of a job."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["portfolios"], route_class=limited_route(1_000_000))
 _CSV = {"schema": {"type": "string"}, "example": "figure,quantity,value,unit,error,source\r\n"}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": _CSV}, "headers": FILE_NAME_HEADER},
-    **error_responses(400, 404, 413),
+    **error_responses(400, 404, 409, 410, 413),
 }
 _DESCRIPTION = """
 Value at risk and expected shortfall by three methods over 1, 10 and 21 sessions, drawdown, volatility, beta,
@@ -30,8 +30,9 @@ The reverse stress is the most likely move of the holdings that loses `stress.lo
 smallest in Mahalanobis distance, for returns with mean zero and the sample covariance. The factor stress is the loss
 when all `stress.shocks` happen together, by the holdings' betas in one regression of daily returns on all factors.
 
-The report of a strategy is about the returns that its rule had on the days before the holdout, after costs; its
-contributions are those of the risky leg and of the rest, and its stress is of what it holds after the last close.
+The report of a strategy, or of a job's winner, is about the returns that its rule had on the days before the holdout,
+after costs; its contributions are those of the risky leg and of the rest, and its stress is of what it holds after the
+last close.
 
 Losses are positive fractions of wealth; with `amount` also money.
 """
@@ -39,7 +40,7 @@ Losses are positive fractions of wealth; with `amount` also money.
 
 @router.post(
     "/risk",
-    summary="Risk of holdings, a stored portfolio or a saved strategy, with stress",
+    summary="Risk of holdings, a stored portfolio, a saved strategy or a job's winner, with stress",
     description=_DESCRIPTION,
     response_model=PortfolioRisk,
     response_description="The report, and every number in it as a figure with its unit; `csv`: one row per figure",
@@ -73,6 +74,13 @@ async def _report(body: RiskRequest, dependencies: "Dependencies", owner: str) -
         saved = await load_version(dependencies.store, owner, body.strategy_id, None)
         beside = {name: saved.search[name] for name in PRICES if name in saved.search}
         return await assess_strategy(prices, saved.rule, saved.universe, body.money, body.stress, **beside)
+    if body.job is not None:
+        from desk.strategies.strategy_risk import assess_winner
+        from graphs.runs.outcomes import load_completed
+
+        result = (await load_completed(dependencies.store, owner, body.job)).result
+        assert result is not None, "the job has completed"
+        return await assess_winner(prices, result, body.money, body.stress)
     if holdings is None:
         portfolio = await load_portfolio(dependencies.store, owner, body.portfolio_id or "")
         holdings = stored_holdings(portfolio)

@@ -211,6 +211,25 @@ async def test_a_kept_answer_that_was_damaged_is_made_anew(searched):
     assert (second.headers["X-Cache"], second.content) == ("miss", first.content)
 
 
+async def test_the_risk_of_a_job_is_that_of_its_winner(searched):
+    async with client_of(searched) as client:
+        risk = await client.post("/api/risk", json={"job": DONE, "stress": {"shocks": {"sp500": -0.3}}})
+        sheet = (await client.post("/api/tearsheets", json={"job": DONE})).json()
+        result = (await client.get(f"/api/jobs/{DONE}/result")).json()
+        assert (await client.post("/api/risk", json={"job": BROKEN})).status_code == 409
+        assert (await client.post("/api/risk", json={"job": "none"})).status_code == 404
+    assert risk.status_code == 200, risk.text
+    report = risk.json()
+    assert (report["first_day"], report["last_day"]) == (sheet["first_day"], sheet["last_day"])
+    figures = {figure["id"]: figure["value"] for figure in report["figures"]}
+    stated = {row["name"]: row["value"] for row in sheet["statistics"]}
+    for name in ("volatility", "max_drawdown"):
+        assert figures[f"risk_{name}"] == pytest.approx(stated[name], abs=1e-9)
+    held = {part["asset"]: part["weight"] for part in report["components"]}
+    [now] = [figure["value"] for figure in result["figures"] if figure["id"] == "today_weight"]
+    assert held["risky leg"] == pytest.approx(now, abs=1e-9)
+
+
 async def test_a_completed_job_is_explained_in_words(searched):
     async with client_of(searched) as client:
         explanation = (await client.get(f"/api/jobs/{DONE}/explanation")).json()

@@ -83,7 +83,7 @@ async def test_the_figures_are_a_csv_file(client):
 async def test_what_is_wrong_is_refused_by_name(client):
     units = await client.post("/api/portfolios", json={"name": "u", "holdings": {"AAPL": 3}})
     for body, field, part in (
-        ({}, "body.portfolio_id", "portfolio_id, strategy_id and holdings are missing"),
+        ({}, "body.portfolio_id", "portfolio_id, strategy_id, job and holdings are missing"),
         ({"holdings": HOLDINGS, "portfolio_id": "p"}, "body.portfolio_id", "combined"),
         ({"holdings": {"AAPL": 0.5}}, "holdings", "add up to 50"),
         ({"holdings": {"NOPE": 1.0}}, "assets", "no prices of NOPE"),
