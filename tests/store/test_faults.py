@@ -114,6 +114,7 @@ async def test_a_write_that_fails_twice_is_applied_once(store: Store, aws: Aws, 
     assert await store.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)]) == [1, 2]
     assert [event.number for event in await store.events.read("ann", "r")] == [1, 2]
     assert len(aws.objects(BUCKET)) == 3
+    assert [one and one.version for one in await store.records.get_many([KEY, others[1].key])] == [2, 1]
     assert await store.records.delete(others[0].key, expected=1)
     assert len(aws.objects(BUCKET)) == 2
     assert await store.events.delete("ann", "r") == 2
