@@ -188,6 +188,8 @@ async def message_page(
     numbers = range(first, first + limit)
     # one turn more shows whether there is another page
     turns = await turns_of(store, owner, conversation, (first + 1) // 2, (first + limit + 1) // 2)
+    if turns and turns[-1].state == "running":  # its answer may have been read from the log already
+        turns[-1] = await settled_turn(store, owner, conversation_id, turns[-1].number)
     messages = dict(number_messages(turns))
     more = max(messages, default=0) >= numbers.stop
     return [message for number, message in messages.items() if number in numbers], str(

@@ -26,6 +26,7 @@ from desk.governance.approvals import ApprovalDecision
 from desk.runs.events.agents import ToolCalled
 from desk.runs.events.judgement import ClaimReleased
 from desk.runs.repository import list_runs, load_events, load_final_result
+from graphs.conversations.repository import message_page, turn_key
 from graphs.conversations.turn_execution import (
     MAX_MESSAGE_LENGTH,
     REMEMBERED,
@@ -582,3 +583,31 @@ async def test_an_opened_holdout_is_answered_in_checked_sentences(home_with_run)
     request = answer.focus.request
     assert request is not None
     assert request.scenarios[0].years == 1
+
+
+class Answering:
+    """Records of a turn that is answered as soon as its messages have been listed."""
+
+    def __init__(self, records, key, answered):
+        self._records, self._key, self._answered = records, key, answered
+
+    def __getattr__(self, name):
+        return getattr(self._records, name)
+
+    async def list(self, *arguments, **options):
+        page = await self._records.list(*arguments, **options)
+        await self._records.put(self._key, self._answered)
+        return page
+
+
+async def test_an_answer_whose_last_event_was_read_is_among_the_messages(home):
+    async with open_dependencies(home) as dependencies:
+        store, talk = dependencies.store, await begin_conversation(dependencies, OWNER)
+        async for _ in ask(dependencies, OWNER, talk, JOKE):
+            pass
+        key = turn_key(OWNER, talk, 1)
+        answered = (await store.records.get(key)).document
+        await store.records.put(key, {**answered, "state": "running"})
+        late = replace(store, records=Answering(store.records, key, answered))
+        messages, _ = await message_page(late, OWNER, talk, after=None, limit=10)
+    assert [message.role for message in messages] == ["user", "assistant"]
