@@ -13,7 +13,7 @@ from desk.runs.repository import KIND, Run
 from desk.runs.states import ACTIVE_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
-from graphs.jobs.fair_queue import UNSENT_AFTER, OwnerQueue
+from graphs.jobs.fair_queue import OwnerQueue
 from graphs.runs import computations
 from graphs.runs.computations import Computation
 from graphs.runs.leases import is_leased
@@ -50,12 +50,12 @@ async def check_workers(dependencies: Dependencies, settings: Settings) -> Findi
 
 
 async def check_tickets(dependencies: Dependencies, settings: Settings) -> Finding:  # noqa: ARG001
-    overdue = dependencies.now() - UNSENT_AFTER
+    now = dependencies.now()
     unsent = [
         ticket.job
         for _, turnstile in await _turnstiles(dependencies)
         for ticket in turnstile.places
-        if not ticket.sent and ticket.at < overdue
+        if ticket.is_overdue(now)
     ]
     if unsent:
         return warning("tickets", f"{len(unsent)} jobs were never sent to the queue", "start a worker to send them")

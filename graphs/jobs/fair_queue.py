@@ -2,10 +2,12 @@
 
 The queue record of an owner holds the jobs that have a place, each with a ticket, and the jobs that wait for one. A
 ticket is a message in the queue, marked as sent afterwards, so that a sweep finds and sends those a crash left unsent.
+A job that finds every place at work taken is refused: its message is sent again when one is free.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import structlog
@@ -38,6 +40,12 @@ class Ticket(Frozen):
     sent: bool = False
     begun: int = 0
     """Workers that started the job and did not report back."""
+    refused: bool = False
+    """Whether a worker has dropped the message because every place at work was taken."""
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether the process that should have sent the message has stopped."""
+        return not self.sent and self.at < now - UNSENT_AFTER
 
     def message(self, owner: str) -> Document:
         return {"owner": owner, "job": self.job, "number": self.number}
@@ -87,6 +95,19 @@ class OwnerQueue(Frozen):
         by_number = {ticket.number: ticket for ticket in tickets}
         return self.model_copy(update={"places": tuple(by_number.get(t.number, t) for t in self.places)})
 
+    def with_refused(self, job: str, number: int) -> "OwnerQueue":
+        ticket = self.ticket(job, number)
+        if ticket is None:
+            return self
+        return self.with_tickets([ticket.model_copy(update={"sent": True, "refused": True})])
+
+    def with_admitted(self, job: str, number: int) -> "OwnerQueue":
+        """Turn a refused ticket into one that is to be sent."""
+        ticket = self.ticket(job, number)
+        if ticket is None or not ticket.refused:
+            return self
+        return self.with_tickets([ticket.model_copy(update={"sent": False, "refused": False})])
+
     def new_since(self, earlier: "OwnerQueue") -> list[Ticket]:
         return [ticket for ticket in self.places if ticket.number > earlier.count]
 
@@ -101,7 +122,7 @@ async def load_queue(store: Store, owner: str) -> tuple[OwnerQueue, int]:
 
 
 def queue_put(owner: str, owner_queue: OwnerQueue, version: int) -> Put:
-    unsent = any(not ticket.sent for ticket in owner_queue.places)
+    unsent = any(ticket.refused or not ticket.sent for ticket in owner_queue.places)
     return Put(
         _key(owner), owner_queue.model_dump(mode="json"), version, labels={"state": "unsent" if unsent else "sent"}
     )
@@ -151,16 +172,48 @@ async def _send_tickets(store: Store, queue: Queue, owner: str, tickets: Sequenc
     await change_queue(store, owner, mark_sent)
 
 
-async def send_unsent(store: Store, queue: Queue, now: datetime) -> int:
-    """Send the tickets that a crashed process left unsent; returns their number."""
+async def send_unsent(store: Store, queue: Queue, now: datetime, free_places: int | None) -> int:
+    """Send the tickets that a crashed process left unsent, and the refused ones that have a place now.
+
+    Without a limit of places `free_places` is None. Returns the number of tickets.
+    """
+    refused: list[tuple[str, Ticket]] = []
     count = 0
+    async for owner, owner_queue in _unsent_queues(store):
+        overdue = [ticket for ticket in owner_queue.places if ticket.is_overdue(now)]
+        await _send_tickets(store, queue, owner, overdue)
+        count += len(overdue)
+        refused += [(owner, ticket) for ticket in owner_queue.places if ticket.refused]
+    return count + await _send_oldest(store, queue, refused, free_places)
+
+
+async def send_refused(store: Store, queue: Queue, free_places: int) -> int:
+    """Send the tickets that were refused, the oldest first, one for each free place; returns their number."""
+    if not free_places:
+        return 0
+    queues = _unsent_queues(store)
+    refused = [(owner, ticket) async for owner, each in queues for ticket in each.places if ticket.refused]
+    return await _send_oldest(store, queue, refused, free_places)
+
+
+async def _send_oldest(
+    store: Store, queue: Queue, refused: Sequence[tuple[str, Ticket]], free_places: int | None
+) -> int:
+    count = 0
+    for owner, ticket in sorted(refused, key=lambda each: each[1].at)[:free_places]:
+        before, after = await change_queue(
+            store, owner, partial(OwnerQueue.with_admitted, job=ticket.job, number=ticket.number)
+        )
+        if after != before:  # otherwise another process sends it
+            await send_tickets(store, queue, owner, [ticket])
+            count += 1
+    return count
+
+
+async def _unsent_queues(store: Store) -> AsyncGenerator[tuple[str, OwnerQueue]]:
     # this order uses the index of labels instead of reading every queue record
     async for record in iterate_records(store.records, SYSTEM, KIND, label=("state", "unsent"), newest_first=True):
-        owner_queue = OwnerQueue.model_validate(record.document)
-        overdue = [t for t in owner_queue.places if not t.sent and t.at < now - UNSENT_AFTER]
-        await _send_tickets(store, queue, record.key.id, overdue)
-        count += len(overdue)
-    return count
+        yield record.key.id, OwnerQueue.model_validate(record.document)
 
 
 def _key(owner: str) -> Key:

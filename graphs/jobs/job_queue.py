@@ -27,9 +27,8 @@ from desk.runs.repository import (
 )
 from desk.runs.states import RESTARTABLE_STATES, STOPPED_STATES
 from graphs.dependencies import Dependencies
-from graphs.jobs import fair_queue
+from graphs.jobs import fair_queue, places
 from graphs.jobs.fair_queue import Ticket
-from graphs.jobs.places import leave_place
 from graphs.runs.approval import append_approval, request_content, submission_approval
 from graphs.runs.computations import stop_computation
 from graphs.runs.creation import new_run
@@ -173,7 +172,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
         if not is_executed:
             await _append_cancellation(dependencies, run)
             await stop_computation(dependencies, owner, run_id)
-            await leave_place(store, dependencies.jobs_at_work, owner, run_id)
+            await leave_place(dependencies, owner, run_id)
             if dependencies.queue is not None:
                 await fair_queue.send_tickets(store, dependencies.queue, owner, after.new_since(owner_queue))
         return run
@@ -259,10 +258,29 @@ async def release_place(dependencies: Dependencies, owner: str, job: str, number
             continue
         if cancelled_run is not None:
             await _append_cancellation(dependencies, cancelled_run)
-        await leave_place(store, dependencies.jobs_at_work, owner, job)
+        await leave_place(dependencies, owner, job)
         await fair_queue.send_tickets(store, queue_of(dependencies), owner, after.new_since(owner_queue))
         await stop_computation(dependencies, owner, job)
         return
+
+
+async def leave_place(dependencies: Dependencies, owner: str, job: str) -> None:
+    """Free the job's place at work, if it has one, for a job that was refused."""
+    free = await places.leave_place(dependencies.store, dependencies.jobs_at_work, owner, job)
+    await _send_refused(dependencies, free)
+
+
+async def free_abandoned_places(dependencies: Dependencies) -> None:
+    """Free the places of jobs that have ended without doing so, for jobs that were refused."""
+    await _send_refused(dependencies, await places.free_abandoned_places(dependencies.store, dependencies.jobs_at_work))
+
+
+async def refuse(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
+    """Let a job that found every place at work taken wait for one, without a message in the queue."""
+    store = dependencies.store
+    await fair_queue.change_queue(store, owner, lambda owner_queue: owner_queue.with_refused(job, number))
+    # a place that was freed before this write did not see the job
+    await _send_refused(dependencies, await places.count_free_places(store, dependencies.jobs_at_work))
 
 
 async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: str, code: str) -> None:
@@ -296,8 +314,10 @@ async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run
 
 
 async def sweep(dependencies: Dependencies) -> int:
-    """Send the messages that crashed processes left unsent; returns their number."""
-    return await fair_queue.send_unsent(dependencies.store, queue_of(dependencies), dependencies.now())
+    """Send the messages that crashed processes left unsent, and those of refused jobs; returns their number."""
+    store = dependencies.store
+    free = await places.free_abandoned_places(store, dependencies.jobs_at_work)
+    return await fair_queue.send_unsent(store, queue_of(dependencies), dependencies.now(), free)
 
 
 async def _earlier_run(
@@ -327,6 +347,11 @@ def _count_attempt(owner_queue: fair_queue.OwnerQueue, job: str, number: int, mo
 
 async def _append_cancellation(dependencies: Dependencies, run: Run) -> None:
     await append_end(dependencies, run, code="cancelled", kind=BY_A_PERSON)
+
+
+async def _send_refused(dependencies: Dependencies, free_places: int | None) -> None:
+    if free_places and dependencies.queue is not None:
+        await fair_queue.send_refused(dependencies.store, dependencies.queue, free_places)
 
 
 async def append_end(dependencies: Dependencies, run: Run, *, code: str, kind: str) -> None:

@@ -46,27 +46,39 @@ async def take_place(store: Store, limit: int, owner: str, job: str, now: dateti
         return True
 
 
-async def leave_place(store: Store, limit: int, owner: str, job: str) -> None:
-    """Free the place of the job, if it has one."""
+async def leave_place(store: Store, limit: int, owner: str, job: str) -> int | None:
+    """Free the place of the job, if it has one; returns how many places are free then, None without a limit."""
     if limit == UNLIMITED:
-        return
+        return None
+    taken = 0
     async for record in _records(store):
         if _holds(record, owner, job):
             await _free(store, record)
+        else:
+            taken += 1
+    return max(limit - taken, 0)
 
 
-async def free_abandoned_places(store: Store, limit: int) -> int:
-    """Free the places of jobs that have ended without doing so; returns their number."""
-    count = 0
+async def free_abandoned_places(store: Store, limit: int) -> int | None:
+    """Free the places of jobs that have ended without doing so; returns the same as `leave_place`."""
     if limit == UNLIMITED:
-        return count
+        return None
+    taken = 0
     async for record in _records(store):
         place = Place.model_validate(record.document)
         run = await store.records.get(Key(place.owner, RUN, place.job))
         if run is None or Run.model_validate(run.document).state in (*STOPPED_STATES, "waiting"):
             await _free(store, record)
-            count += 1
-    return count
+        else:
+            taken += 1
+    return max(limit - taken, 0)
+
+
+async def count_free_places(store: Store, limit: int) -> int | None:
+    """How many places are free; None without a limit."""
+    if limit == UNLIMITED:
+        return None
+    return max(limit - len([record async for record in _records(store)]), 0)
 
 
 def _holds(record: Record, owner: str, job: str) -> bool:

@@ -19,7 +19,7 @@ from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
 from graphs.jobs.expiry import expire_if_due, expire_overdue_jobs
 from graphs.jobs.fair_queue import Ticket
-from graphs.jobs.places import free_abandoned_places, leave_place, take_place
+from graphs.jobs.places import take_place
 from graphs.jobs.remote import poll_computations
 from graphs.jobs.reproduction import carry_out_reproduction
 from graphs.runs.cleanup import clean_up_daily
@@ -46,11 +46,10 @@ OUTAGE = timedelta(hours=12)
 """Seconds during which unavailable storage does not count as a failure of the job."""
 
 Execution: TypeAlias = Callable[[Dependencies, str, str], Awaitable[None]]
-FULL_SECONDS = 30.0
-"""Seconds after which a job is delivered again that found every place taken."""
-
-Outcome: TypeAlias = Literal["done", "computing", "again", "stopped", "dead", "full"]
-"""With `computing`, the message is done, but the job keeps its place; `full` means that there is no place for it."""
+Outcome: TypeAlias = Literal["done", "computing", "full", "again", "stopped", "dead"]
+"""With `computing`, the job keeps its place; with `full`, it found none."""
+DONE: tuple[Outcome, ...] = ("done", "computing", "full")
+"""Outcomes after which the message is deleted."""
 
 
 class Message(Frozen):
@@ -85,7 +84,6 @@ class Worker:
         self._lease = lease
         self._again = lease / 12
         """Seconds after which a failed action is retried."""
-        self._full = min(FULL_SECONDS, lease / 2)
         self._execution = execution
         self._stopping = asyncio.Event()
         self._name = uuid.uuid4().hex
@@ -120,7 +118,6 @@ class Worker:
             try:
                 await self._heartbeat()
                 await job_queue.sweep(self._dependencies)
-                await free_abandoned_places(self._dependencies.store, self._dependencies.jobs_at_work)
                 await anchor_chains(self._dependencies.store, self._dependencies.audit_key, self._dependencies.now())
                 if clock() >= due:
                     await self._dependencies.store.records.sweep()
@@ -194,12 +191,13 @@ class Worker:
                         await self._queue.bury(delivery, f"{MAX_ATTEMPTS} workers did not survive it")
             except LeaseHeld:
                 outcome = "again"
-        if outcome in ("done", "computing"):
+            if outcome == "full":  # without the lease, since the job may be sent again at once
+                await job_queue.refuse(self._dependencies, message.owner, message.job, message.number)
+        if outcome in DONE:
             await self._queue.finish(delivery)
         elif outcome != "dead":
-            pauses = {"stopped": 0.0, "full": self._full}
-            await self._queue.release(delivery, after=pauses.get(outcome, self._again))
-        return outcome in ("done", "computing", "dead")
+            await self._queue.release(delivery, after=0.0 if outcome == "stopped" else self._again)
+        return outcome in (*DONE, "dead")
 
     async def _under_lease(self, message: Message, attempt: int) -> Outcome:
         if message.reproduction is None:
@@ -216,7 +214,7 @@ class Worker:
             return "full"
         ticket = await job_queue.begin(dependencies, owner, job, message.number)
         if ticket is None:  # of an outdated message
-            await free_abandoned_places(dependencies.store, dependencies.jobs_at_work)
+            await job_queue.free_abandoned_places(dependencies)
             return "done"
         if ticket.begun > MAX_ATTEMPTS:
             await job_queue.fail(
@@ -248,7 +246,7 @@ class Worker:
             if outcome != "done" and _is_unfinished(run):
                 if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > dependencies.now() - OUTAGE):
                     await job_queue.return_job(dependencies, owner, job, message.number)
-                await leave_place(dependencies.store, dependencies.jobs_at_work, owner, job)
+                await job_queue.leave_place(dependencies, owner, job)
                 _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - started_at, 3))
                 return outcome
             if run.state == "computing" and run.cancelling is None:
