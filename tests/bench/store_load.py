@@ -48,6 +48,15 @@ ARCHIVED = re.compile(r"#r#(trial|decision|approval|answer|usage|reproduction)\b
 """Partition keys whose items of a job leave DynamoDB with its archiving."""
 SHARDS = 8
 """Of the audit log's day."""
+KINDS = {
+    "events of a run": r"desk-events: ",
+    "records of a user, by kind": r"desk-records: \{user\}#r#",
+    "lists of a user, by kind and label": r"desk-records: \{user\}#[cl]#",
+    "records of all users, by kind": r"desk-records: _desk#r#",
+    "lists of all users, by kind and label": r"desk-records: _desk#[cl]#",
+    "audit log, by day and shard": r"desk-audit: ",
+}
+"""What a partition key holds, and the names of such keys."""
 MOST_GIGABYTES, MOST_WRITES = 1.0, 500.0
 """Wanted of each partition key, after a year of 1,000 users."""
 
@@ -108,6 +117,30 @@ def stored_gigabytes(figures: Figures) -> float:
             total += max(0, usage.stored) * PER_DAY[activity] * days
         total += CHECKPOINTS.get(activity, Usage()).stored * PER_DAY[activity] * 90
     return total / GIGABYTE
+
+
+class KeyKind(NamedTuple):
+    largest: str
+    megabytes: float
+    busiest: str
+    writes: float
+    """Units in a second."""
+
+
+def key_kinds(figures: Figures, users: int) -> dict[str, KeyKind]:
+    """The largest and the busiest partition key of each kind."""
+    sizes, peak = yearly_bytes(figures, users), figures.peak[users]
+    kinds: dict[str, KeyKind] = {}
+    for kind, pattern in KINDS.items():
+        keys = sorted(key for key in {*sizes, *peak.keys} if re.match(pattern, key))
+        largest = max(keys, key=lambda key: sizes.get(key, 0.0))
+        busiest = max(keys, key=lambda key: _peak(peak, key))
+        kinds[kind] = KeyKind(largest, sizes.get(largest, 0.0) / 1e6, busiest, _peak(peak, busiest))
+    return kinds
+
+
+def _peak(load: Load, key: str) -> float:
+    return load.peak_writes.get(key.partition(": ")[2], 0.0)
 
 
 def monthly_dollars(figures: Figures) -> dict[str, float]:
@@ -172,7 +205,7 @@ def _chapter(figures: Figures) -> Iterator[str]:
     for users, load in figures.peak.items():
         yield (
             f"| {users:,} | {load.requests / PEAK_SECONDS:,.0f} | {load.writes / PEAK_SECONDS:,.0f} "
-            f"| {load.peak_writes:,.0f} | {load.refused} | {load.seconds:.1f} |"
+            f"| {max(load.peak_writes.values()):,.0f} | {load.refused} | {load.seconds:.1f} |"
         )
     yield "\nThe largest partition keys after a year of 1,000 users, jobs archived after 30 days:\n"
     yield "| partition key | MB |"
@@ -180,6 +213,7 @@ def _chapter(figures: Figures) -> Iterator[str]:
     sizes = yearly_bytes(figures, max(CROWDS))
     for key in sorted(sizes, key=lambda key: (-sizes[key], key))[:6]:
         yield f"| `{key}` | {sizes[key] / 1e6:,.0f} |"
+    yield from _kinds_of_keys(figures)
     dollars = monthly_dollars(figures)
     yield "\nDollars of a user in the last month of a year, at list prices:\n"
     yield "| what | dollars |"
@@ -187,6 +221,36 @@ def _chapter(figures: Figures) -> Iterator[str]:
     for what, amount in dollars.items():
         yield f"| {what} | {amount:.3f} |"
     yield f"| **together** | **{sum(dollars.values()):.2f}** |"
+
+
+def _kinds_of_keys(figures: Figures) -> Iterator[str]:
+    users = max(CROWDS)
+    kinds = key_kinds(figures, users)
+    size, writes = (max(getattr(kind, name) for kind in kinds.values()) for name in ("megabytes", "writes"))
+    first = max(kinds.values(), key=lambda kind: kind.writes)
+    shared = max((kinds[name] for name in kinds if "all users" in name), key=lambda kind: kind.writes)
+    yield f"\nBy what a key holds, after a year of {users:,} users and at their peak:\n"
+    yield "| partition keys | largest | MB | busiest | write units/s |"
+    yield "|---|---|---|---|---|"
+    for name, kind in kinds.items():
+        yield f"| {name} | `{kind.largest}` | {kind.megabytes:,.1f} | `{kind.busiest}` | {kind.writes:,.0f} |"
+    yield (
+        "\nOnly the keys of the audit log have a shard of time; no other is near a limit. Without local indexes the\n"
+        f"size of a key is not limited (the largest: {size:,.0f} MB); it takes {MAX_WRITES:,} write units a second\n"
+        f"(the busiest: {writes:,.0f}). What a job writes to one key does not grow with the number of users. Of the\n"
+        f"keys of all users, which do, `{_name(shared)}` would reach the limit first, at\n"
+        f"{_users_at_limit(shared, users)} users, and get a shard by owner; `{_name(first)}` would get one by run if\n"
+        f"jobs became {MAX_WRITES / writes:.0f} times as large."
+    )
+
+
+def _name(kind: KeyKind) -> str:
+    return kind.busiest.partition(": ")[2]
+
+
+def _users_at_limit(kind: KeyKind, users: int) -> str:
+    """Rounded down to a thousand, for a load that grows with the users."""
+    return f"{int(users * MAX_WRITES / kind.writes) // 1_000 * 1_000:,}"
 
 
 def replace_chapter(page: str, text: str) -> str:

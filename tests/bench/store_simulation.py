@@ -164,8 +164,8 @@ class Load:
     """Bytes that S3 keeps."""
     keys: Mapping[str, Usage]
     """By partition key, with names of users, jobs and days replaced."""
-    peak_writes: float
-    """Write units of the busiest partition key in a second."""
+    peak_writes: Mapping[str, float]
+    """Write units in a second of the busiest partition key under each name of `keys`, without its table."""
     refused: int
     seconds: float
     """The longest activity, in simulated time."""
@@ -248,6 +248,11 @@ def _load(meter: PeakMeter, blobs: MemoryBlobs, longest: float) -> Load:
             key.writes + usage.writes,
             key.stored + usage.stored,
         )
+    peaks: defaultdict[str, float] = defaultdict(float)
+    for (_, partition), usage in meter.seconds.items():
+        if usage.writes:
+            name = _template(partition)
+            peaks[name] = max(peaks[name], usage.writes)
     return Load(
         requests=meter.total,
         reads=sum(usage.reads for usage in meter.tables.values()),
@@ -257,7 +262,7 @@ def _load(meter: PeakMeter, blobs: MemoryBlobs, longest: float) -> Load:
         downloads=meter.requests["s3:GET"],
         uploaded=blobs.stored,
         keys=dict(keys),
-        peak_writes=max((usage.writes for usage in meter.seconds.values()), default=0.0),
+        peak_writes=dict(peaks),
         refused=meter.refused,
         seconds=longest,
     )

@@ -1,12 +1,14 @@
 """The chapter of docs/scaling.md about the store, and the limits that it must keep."""
 
 import json
+import re
 
 import pytest
 
 from tests.bench.store_load import (
     CROWDS,
     GIGABYTE,
+    KINDS,
     MOST_GIGABYTES,
     MOST_WRITES,
     PAGE,
@@ -59,8 +61,13 @@ def test_no_activity_makes_more_requests_than_allowed(measured: Figures) -> None
 def test_no_partition_key_fills_or_is_too_busy_within_a_year_of_a_thousand_users(figures: Figures) -> None:
     sizes = yearly_bytes(figures, max(CROWDS))
     assert {key: size for key, size in sizes.items() if size > MOST_GIGABYTES * GIGABYTE} == {}
-    assert max(load.peak_writes for load in figures.peak.values()) <= MOST_WRITES
+    assert max(writes for load in figures.peak.values() for writes in load.peak_writes.values()) <= MOST_WRITES
     assert sum(load.refused for load in figures.peak.values()) == 0
+
+
+def test_every_partition_key_is_of_one_kind_in_the_table(figures: Figures) -> None:
+    keys = {key for load in (*figures.one.values(), *figures.peak.values()) for key in load.keys}
+    assert {key for key in keys if sum(bool(re.match(pattern, key)) for pattern in KINDS.values()) != 1} == set()
 
 
 def test_what_a_user_costs_is_limited(figures: Figures) -> None:
