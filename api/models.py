@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from api.secret_references import referenced_secret
 from api.settings import Settings, read_model_options
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def model_maker(settings: Settings) -> "Callable[[], Models]":
     def make() -> "Models":
         from agents.models.factory import make_models
 
-        return make_models(options, prices=prices)
+        return make_models(options, prices=prices, token=referenced_secret("AWS_BEARER_TOKEN_BEDROCK"))
 
     return make
 

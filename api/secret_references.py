@@ -7,6 +7,7 @@ import json
 import os
 import re
 from contextlib import closing
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -42,6 +43,24 @@ def renew(variable: str) -> str | None:
     with _lock:
         _values.pop(reference, None)
     return resolve(variable, reference)
+
+
+@dataclass(frozen=True)
+class ReferencedSecret:
+    """The secret to which an environment variable refers, for libraries that would read the variable themselves."""
+
+    variable: str
+
+    def read(self) -> str:
+        return resolve(self.variable, os.environ[self.variable])
+
+    def renew(self) -> str:
+        return renew(self.variable) or self.read()
+
+
+def referenced_secret(variable: str) -> ReferencedSecret | None:
+    """None if the variable is no reference."""
+    return ReferencedSecret(variable) if is_reference(os.environ.get(variable)) else None
 
 
 def _read(variable: str, reference: str) -> str:

@@ -61,7 +61,12 @@ LIBRARIES = (
     Setting("AWS_PROFILE", "a profile of AWS's configuration files", "none", "Credentials; read by boto3."),
     Setting("AWS_ACCESS_KEY_ID", "text", "none", "Credentials, with `AWS_SECRET_ACCESS_KEY`; read by boto3."),
     Setting("AWS_SECRET_ACCESS_KEY", "text", "none", "Credentials, with `AWS_ACCESS_KEY_ID`; read by boto3."),
-    Setting("AWS_BEARER_TOKEN_BEDROCK", "text", "none", "Credentials for Bedrock alone; read by boto3."),
+    Setting(
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "text, or a reference to it",
+        "none",
+        "Credentials for Bedrock alone; read by boto3. A reference is read again when Bedrock refuses its token.",
+    ),
     Setting("AWS_ENDPOINT_URL", "an address", "AWS's own", "Endpoint of all AWS services; read by boto3."),
     Setting("AWS_ENDPOINT_URL_S3", "an address", "AWS's own", "Endpoint of S3; read by boto3."),
     Setting("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "an address", "AWS's own", "Endpoint of Bedrock; read by boto3."),

@@ -17,7 +17,8 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 
-from agents.models.options import ServiceTier
+from agents.models.bearer_token import BearerToken
+from agents.models.options import Secret, ServiceTier
 from desk.base.errors import InvalidInput
 
 _CONNECT_SECONDS = 10.0
@@ -89,8 +90,13 @@ def _foundation_model(model_id: str, setting_base: str | None, setting: str) -> 
     return model_id
 
 
-def create_client(*, region: str | None, time_limit: float, threads: int, offline: bool) -> BaseClient:
-    """One client for all models, without retries of its own: `agents.models.retries` retries under one time limit."""
+def create_client(
+    *, region: str | None, time_limit: float, threads: int, offline: bool, token: Secret | None = None
+) -> BaseClient:
+    """One client for all models, without retries of its own: `agents.models.retries` retries under one time limit.
+
+    `token` is what AWS_BEARER_TOKEN_BEDROCK refers to; without it boto3 reads the variable.
+    """
     config = Config(
         retries={"total_max_attempts": 1},
         connect_timeout=min(_CONNECT_SECONDS, time_limit),
@@ -102,9 +108,15 @@ def create_client(*, region: str | None, time_limit: float, threads: int, offlin
     if offline:
         return _offline_client(config)
     try:
-        session = boto3.Session(region_name=region)
+        own = Session()
+        bearer_token = None if token is None else BearerToken(token)
+        if bearer_token is not None:
+            bearer_token.attach(own)
+        session = boto3.Session(botocore_session=own, region_name=region)
         _check(session)
         client = session.client("bedrock-runtime", config=config)
+        if bearer_token is not None:
+            bearer_token.renew_on_refusal(client)
     except ProfileNotFound as error:
         allowed = "a profile of ~/.aws/config"
         raise InvalidInput("AWS_PROFILE", None, reason=str(error), allowed=allowed) from error

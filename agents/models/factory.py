@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 
 from agents.embedded_planner import EmbeddedPlanner
 from agents.models.circuit_breaker import CircuitBreaker
-from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, RetryPolicy
+from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, RetryPolicy, Secret
 from agents.models.prices import FREE, CacheTime, Price, PriceTable, read_prices
 from agents.models.prompt_cache import PromptCache, cache_of
 from agents.recording.scrubbing import scrub
@@ -101,13 +101,15 @@ def make_models(
     *,
     offline: bool = False,
     prices: PriceTable | None = None,
+    token: Secret | None = None,
 ) -> Models:
     """The models that `options` name; raises `InvalidInput` with the setting that is wrong.
 
     `attach` receives the client of all Bedrock calls, to record or to replay them; with `offline` it must answer
-    all of them, and no credentials or region are needed. `prices` defaults to the table of this program.
+    all of them, and no credentials or region are needed. `prices` defaults to the table of this program; `token` is
+    the bearer token of Bedrock, by default that of the environment.
     """
-    factory = _ModelFactory(options, attach, offline=offline, prices=prices or read_prices())
+    factory = _ModelFactory(options, attach, offline=offline, prices=prices or read_prices(), token=token)
     breaker = CircuitBreaker(options.patience.rest)
     fallbacks = [factory.model(name, "MODEL_FALLBACKS") for name in dict.fromkeys(options.fallbacks)]
 
@@ -129,11 +131,13 @@ class _ModelFactory:
         *,
         offline: bool,
         prices: PriceTable,
+        token: Secret | None,
     ) -> None:
         self._options = options
         self._attach = attach
         self._offline = offline
         self._prices = prices
+        self._token = token
         self._client: BaseClient | None = None
         self._models: dict[str, NamedModel] = {}
 
@@ -173,6 +177,7 @@ class _ModelFactory:
                 time_limit=options.patience.time_limit,
                 threads=options.threads,
                 offline=self._offline,
+                token=self._token,
             )
             if self._attach is not None:
                 self._attach(self._client)

@@ -1,6 +1,6 @@
 """Settings of the models: which drive the agents, and how they are called; types only, light to import."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Protocol, TypeAlias
 
 from pydantic import Field
 
@@ -22,6 +22,16 @@ Tag: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}
 
 
 ServiceTier: TypeAlias = Literal["priority", "default", "flex", "reserved"]
+
+
+class Secret(Protocol):
+    """A secret that is stored elsewhere."""
+
+    def read(self) -> str: ...
+
+    def renew(self) -> str:
+        """Read it again, after it was refused."""
+        ...
 
 
 class Guardrail(Frozen):

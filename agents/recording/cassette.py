@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import responses
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from agents.recording.aliases import check_aliases
 from agents.recording.cassette_file import CassetteFile, RecordedCall
 from agents.recording.scrubbing import has_secret, is_whole, scrub, scrub_body, scrub_uri
-from desk.base.errors import InvalidInput
+from desk.base.errors import InvalidInput, UserError
 
 KEPT_HEADERS = {"content-type": "Content-Type", "x-amzn-errortype": "x-amzn-ErrorType"}
 LARGEST = 500_000_000
@@ -77,6 +78,13 @@ class Interaction:
         return f"{self.method} {self.path} {self.canonical[:120]}"
 
 
+def check_library() -> None:
+    """Raise `UserError` if the library of the file format is not installed, as in the container image."""
+    if find_spec("vcr") is None:
+        how = "`uv sync --group recording`"
+        raise UserError(f"cassettes: vcrpy, which reads and writes them, is not installed; install it with {how}")
+
+
 class Cassette:
     """Interactions in the order of recording, with metadata."""
 
@@ -99,6 +107,7 @@ class Cassette:
     @classmethod
     def load(cls, path: Path) -> "Cassette":
         """Read a file; raises `InvalidInput` if it is not a cassette."""
+        check_library()
         from vcr.serializers import yamlserializer
         from yaml import MarkedYAMLError, YAMLError
 
@@ -122,6 +131,7 @@ class Cassette:
 
     def save(self, path: Path) -> None:
         """Replace the file atomically; equal cassettes are equal bytes."""
+        check_library()
         from vcr.request import Request
         from vcr.serialize import serialize
         from vcr.serializers import yamlserializer

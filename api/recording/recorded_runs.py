@@ -24,6 +24,7 @@ from agents.recording.recorder import Recorder
 from agents.recording.scrubbing import scrub
 from api.app import create_dependencies
 from api.recording.isolation import sockets_blocked
+from api.secret_references import referenced_secret
 from api.settings import Settings
 from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput
@@ -120,7 +121,7 @@ async def record(
         endpoints.append(client.meta.endpoint_url)
 
     options = _without_rest(options)
-    models = make_models(options, attach)
+    models = make_models(options, attach, token=referenced_secret("AWS_BEARER_TOKEN_BEDROCK"))
     runs = [(_run_id(script), script) for script in scripts]
     traces = await _execute(runs, models, settings, show)
     cassette = recorder.cassette()

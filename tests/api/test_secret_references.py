@@ -7,7 +7,7 @@ import pytest
 
 from api.client.client import Client
 from api.client.transport import Refused
-from api.secret_references import renew
+from api.secret_references import referenced_secret, renew
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
 from tests.doubles.aws import Aws, moto, point_at
@@ -107,3 +107,16 @@ def test_a_key_that_the_server_refuses_is_renewed_once(monkeypatch: pytest.Monke
             client.delete_draft("three")
     sent = [headers["Authorization"] for _, _, headers in script.requests]
     assert sent == ["Bearer first", "Bearer second", "Bearer second", "Bearer second"]
+
+
+def test_the_bearer_token_of_bedrock_may_be_a_reference(monkeypatch: pytest.MonkeyPatch, account: Aws) -> None:
+    secrets = account.client("secretsmanager")
+    secrets.create_secret(Name="bedrock", SecretString="first")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "secretsmanager:bedrock")
+    token = referenced_secret("AWS_BEARER_TOKEN_BEDROCK")
+    assert token
+    assert token.read() == "first"
+    secrets.put_secret_value(SecretId="bedrock", SecretString="second")
+    assert (token.read(), token.renew(), token.read()) == ("first", "second", "second")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a-token")
+    assert referenced_secret("AWS_BEARER_TOKEN_BEDROCK") is None

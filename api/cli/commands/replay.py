@@ -117,9 +117,11 @@ def _check_place(path: Path) -> None:
 
 
 def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
+    from agents.recording.cassette import check_library
     from api.recording import recorded_runs
 
     options = read_model_options()
+    check_library()
     _check_place(path)
     try:
         with Reporter(stderr()) as reporter:
