@@ -34,6 +34,7 @@ Resource: TypeAlias = Literal[
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 AUDIT = ("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query")
 ANCHORED_AUDIT = (*AUDIT, "dynamodb:GetItem")
+CHECKED_AUDIT = (*ANCHORED_AUDIT, "dynamodb:BatchGetItem")
 EVENTS = (
     "dynamodb:BatchGetItem",
     "dynamodb:DeleteItem",
@@ -58,7 +59,7 @@ COMPUTATIONS = (
 
 PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     "http": {
-        "audit": AUDIT,
+        "audit": CHECKED_AUDIT,
         "audit_key": AUDIT_KEY,
         "checkpoints": (*CHECKPOINTS, "dynamodb:DescribeTable"),
         "dead": ("sqs:GetQueueAttributes",),
@@ -137,10 +138,8 @@ WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
     "http": (
         KEY,
         SECRETS,
-        REFUSED_ENTRIES,
         GUARDRAIL,
         UNSTREAMED,
-        Exemption("audit", ("dynamodb:GetItem",), "Where the interface runs, `audit verify` and `doctor` read heads."),
     ),
     "worker": (
         KEY,

@@ -150,7 +150,7 @@ async def check_resources(settings: Settings) -> Finding:
         return skipped(name, "no table, bucket or queue of AWS is set")
     try:
         async with asyncio.timeout(10 * readiness.CHECK_TIMEOUT):
-            lacking = await lacking_resources(settings, probed=True)
+            lacking = await lacking_resources(settings, worker=settings.workers > 0)
     except (Unavailable, TimeoutError) as error:
         return failed(name, str(error) or "AWS does not respond", "check the network, the region and the credentials")
     if not lacking:

@@ -40,8 +40,8 @@ SLOW_CACHE_SECONDS = 30.0
 INTEGRITY_CACHE_SECONDS = 60.0
 """The same for the pages of the database."""
 INTEGRITY_SECONDS = 1.0
-RESOURCES_CACHE_SECONDS = 60.0
-"""The same for tables, buckets and queues of AWS."""
+RESOURCES_CACHE_SECONDS = 300.0
+"""The same for tables, buckets and queues of AWS, whose check takes some thirty requests."""
 MIN_FREE_BYTES = 20_000_000
 """Free disk space without which nothing is stored."""
 PROBE = Key(SYSTEM, "readiness", "probe")
@@ -96,9 +96,10 @@ class CachedCheck:
 
     async def check(self, now: datetime) -> Check:
         result = await self._result()
-        if result.status != self._last.status:
+        last = self._last
+        if (result.status, result.public_reason) != (last.status, last.reason):
             self._log(result)
-            since = None if result.status == "ok" else now
+            since = None if result.status == "ok" else last.since if result.status == last.status else now
             self._last = Check(name=self.name, status=result.status, since=since, reason=result.public_reason)
         return self._last
 

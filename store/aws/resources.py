@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
@@ -14,42 +13,54 @@ from store.aws.item_documents import EXPIRY_DAYS, expiring_folder
 MESSAGE_DAYS = 14
 MAX_RECEIVES = 1000
 """Fewer receives, after which SQS moves a message away, would end jobs that wait for a free place."""
-DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+DENIED = {"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException", "403"}
 ACTIONS = ("GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem")
-"""Actions that can be probed without a change."""
-CONDITION = "ConditionalCheckFailedException"
+"""Actions that can be probed without a change, as those of objects and messages."""
+OBJECT_ACTIONS = ("GetObject", "PutObject", "DeleteObject")
+QUEUE_ACTIONS = ("SendMessage", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
+PROBED = "_desk/doctor"
+"""Key of an object, and id of a message, that do not exist."""
 SECONDS_PER_DAY = 86_400
 
 
-def lacking_table(
-    name: str,
-    keys: tuple[str, str],
-    *,
-    time_to_live: str | None = None,
-    probes: Sequence[str] = (),
-) -> Iterator[str]:
-    """What the table lacks, and which of the actions `probes` is not permitted; that changes nothing."""
-    what = f"the table {name!r}"
-    with closing(connect("dynamodb", attempts=3)) as client:
-        lacks: list[str] = []
+class Resources:
+    """The resources of a deployment, with a client for each service."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Any] = {}
+
+    def __enter__(self) -> "Resources":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def lacking_table(
+        self,
+        name: str,
+        keys: tuple[str, str],
+        *,
+        time_to_live: str | None = None,
+        probes: Sequence[str] = (),
+    ) -> list[str]:
+        """What the table lacks, and which of the actions `probes` is not permitted; to try them changes nothing."""
+        what, client, lacks = f"the table {name!r}", self._client("dynamodb"), list[str]()
         table = _ask(lacks, what, "dynamodb:DescribeTable", lambda: client.describe_table(TableName=name)["Table"])
         if table is not None:
             lacks += _schema(what, table, keys)
             if time_to_live is not None:
                 lacks += _expiry(client, what, name, time_to_live)
-            for action, call in _probes(client, name, keys):
-                if action in probes:
-                    _ask(lacks, what, f"dynamodb:{action}", call)
-    yield from lacks
+            _probe(lacks, what, "dynamodb", probes, _item_probes(client, name, keys))
+        return lacks
 
-
-def lacking_bucket(name: str) -> Iterator[str]:
-    """What the bucket of documents lacks."""
-    what = f"the bucket {name!r}"
-    with closing(connect("s3", attempts=3)) as client:
-        lacks: list[str] = []
+    def lacking_bucket(self, name: str, *, expiring: bool = True, probes: Sequence[str] = ()) -> list[str]:
+        """What the bucket lacks: lifecycle rules if documents expire in it, and permissions among `probes`."""
+        what, client, lacks = f"the bucket {name!r}", self._client("s3"), list[str]()
         if _ask(lacks, what, "s3:ListBucket", lambda: client.head_bucket(Bucket=name)) is not None:
-            rules = _ask(lacks, what, "s3:GetLifecycleConfiguration", lambda: _lifecycle(client, name))
+            _probe(lacks, what, "s3", probes, _object_probes(client, name))
+            ask = "s3:GetLifecycleConfiguration"
+            rules = _ask(lacks, what, ask, lambda: _lifecycle(client, name)) if expiring else None
             if rules is not None:
                 days = {_prefix(rule): rule.get("Expiration", {}).get("Days") for rule in rules}
                 lacks += [
@@ -57,24 +68,23 @@ def lacking_bucket(name: str) -> Iterator[str]:
                     for number in EXPIRY_DAYS
                     if days.get(expiring_folder(number)) != number
                 ]
-    yield from lacks
+        return lacks
 
-
-def lacking_queue(url: str) -> Iterator[str]:
-    """What the queue at this URL lacks."""
-    what = f"the queue {url.rpartition('/')[2]!r}"
-    with closing(connect("sqs", attempts=3)) as client:
-        lacks: list[str] = []
+    def lacking_queue(self, url: str, *, probes: Sequence[str] = ()) -> list[str]:
+        """What the queue at this URL lacks; `probes` as for tables."""
+        what, client, lacks = f"the queue {url.rpartition('/')[2]!r}", self._client("sqs"), list[str]()
         names = ["MessageRetentionPeriod", "RedrivePolicy"]
-        answer = _ask(
-            lacks,
-            what,
-            "sqs:GetQueueAttributes",
-            lambda: client.get_queue_attributes(QueueUrl=url, AttributeNames=names),
-        )
+        ask = "sqs:GetQueueAttributes"
+        answer = _ask(lacks, what, ask, lambda: client.get_queue_attributes(QueueUrl=url, AttributeNames=names))
         if answer is not None:
             lacks += _queue_settings(what, answer.get("Attributes", {}))
-    yield from lacks
+            _probe(lacks, what, "sqs", probes, _message_probes(client, url))
+        return lacks
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = connect(service, attempts=3)
+        return self._clients[service]
 
 
 def _ask(lacks: list[str], what: str, action: str, call: Callable[[], Any]) -> Any:
@@ -82,13 +92,9 @@ def _ask(lacks: list[str], what: str, action: str, call: Callable[[], Any]) -> A
     try:
         return call()
     except ClientError as error:
-        response: Any = error.response
-        code = response["Error"]["Code"]
-        if code == CONDITION:  # the condition of a probe never holds: the action is permitted
-            return {}
         lacks.append(
             f"the permission {action} on {what} is missing"
-            if code in DENIED
+            if _code(error) in DENIED
             else f"{what} is missing ({reason(error)})"
         )
     except BotoCoreError as error:
@@ -115,7 +121,38 @@ def _expiry(client: Any, what: str, name: str, attribute: str) -> list[str]:
     return lacks
 
 
-def _probes(client: Any, name: str, keys: tuple[str, str]) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _probe(
+    lacks: list[str], what: str, service: str, actions: Sequence[str], probes: Iterator[tuple[str, Callable[[], Any]]]
+) -> None:
+    """Try actions on a resource that exists; what is refused for any reason but a missing permission is permitted."""
+    for action, call in probes:
+        if action in actions:
+            try:
+                call()
+            except ClientError as error:
+                if _code(error) in DENIED:
+                    lacks.append(f"the permission {service}:{action} on {what} is missing")
+            except BotoCoreError as error:
+                lacks.append(f"{what} cannot be reached ({reason(error)})")
+
+
+def _object_probes(client: Any, bucket: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """A read of an object that does not exist, and writes under the condition that it does."""
+    yield "GetObject", lambda: client.get_object(Bucket=bucket, Key=PROBED)
+    yield "PutObject", lambda: client.put_object(Bucket=bucket, Key=PROBED, Body=b"", IfMatch=f'"{PROBED}"')
+    yield "DeleteObject", lambda: client.delete_object(Bucket=bucket, Key=PROBED, IfMatch=f'"{PROBED}"')
+
+
+def _message_probes(client: Any, url: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Requests that SQS refuses, because they name no message."""
+    message = {"QueueUrl": url, "ReceiptHandle": PROBED}
+    yield "SendMessage", lambda: client.send_message_batch(QueueUrl=url, Entries=[])
+    yield "ReceiveMessage", lambda: client.receive_message(QueueUrl=url, MaxNumberOfMessages=0)
+    yield "ChangeMessageVisibility", lambda: client.change_message_visibility(**message, VisibilityTimeout=0)
+    yield "DeleteMessage", lambda: client.delete_message(**message)
+
+
+def _item_probes(client: Any, name: str, keys: tuple[str, str]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Reads of an item that does not exist, and writes under a condition that it does not fulfil."""
     key = {each: {"S": "_desk#doctor"} for each in keys}
     values = {":key": {"S": "_desk#doctor"}}
@@ -137,8 +174,7 @@ def _lifecycle(client: Any, bucket: str) -> list[Any]:
     try:
         return client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     except ClientError as error:
-        response: Any = error.response
-        if response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
+        if _code(error) == "NoSuchLifecycleConfiguration":
             return []
         raise
 
@@ -158,3 +194,8 @@ def _queue_settings(what: str, attributes: Any) -> Iterator[str]:
 
 def _receives(policy: str) -> int:
     return int(json.loads(policy)["maxReceiveCount"])
+
+
+def _code(error: ClientError) -> str:
+    response: Any = error.response
+    return response["Error"]["Code"]

@@ -59,7 +59,7 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
         yield AwsCall(key, f"secretsmanager:{operation}", secret)
     elif service == "sqs":
         queue = json.loads(body).get("QueueUrl", "").rpartition("/")[2]
-        yield AwsCall(key, f"sqs:{operation}", queue)
+        yield AwsCall(key, f"sqs:{operation.removesuffix('Batch')}", queue)
 
 
 def request_body(environ: dict[str, Any]) -> bytes:

@@ -232,3 +232,15 @@ async def test_a_slow_check_fails_and_concurrent_callers_share_it():
     assert (await check.check(NOW)).status == "ok"
     assert (await check.check(NOW)).since is None
     assert calls == [1]
+
+
+async def test_a_check_that_fails_for_another_reason_tells_it_and_since_when_it_fails():
+    reasons = iter(["no answer", "the table is missing"])
+
+    async def failing():
+        return CheckResult("failed", public_reason=next(reasons))
+
+    check = CachedCheck("resources", failing, cache_seconds=0.0, worst="failed")
+    first, second = [await check.check(NOW), await check.check(NOW.replace(day=3))]
+    assert (first.reason, second.reason) == ("no answer", "the table is missing")
+    assert (first.since, second.since) == (NOW, NOW)
