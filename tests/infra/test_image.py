@@ -1,69 +1,165 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.utils import parse_wheel_filename
 
 from api.settings import VARIABLES
+from infra.sbom import installed_components
+from tests.infra.dockerfile import expand, stages
 
 ROOT = Path(__file__).parent.parent.parent
 HOME = "/opt/stratigos"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
+STAGES = {stage.name: stage for stage in stages(DOCKERFILE)}
+LAST = [*STAGES.values()][-1]
 SCRIPT = (ROOT / "infra/image.sh").read_text()
+LIBRARIES = ("bootstrap.py", "pyproject.toml", "uv.lock")
+SCRIPTS = ("infra/image.sh", "infra/sbom.py", "infra/warm.py")
+LINUX = {"sys_platform": "linux", "platform_system": "Linux", "python_full_version": "3.11.9", "python_version": "3.11"}
 CANNOT_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
 """Root can write to read-only files unless it drops these capabilities."""
 
 
-def instructions(stage: str, name: str) -> list[str]:
-    text = re.sub(r"\\\n\s*", "", stage)
-    return re.findall(rf"^{name} (.*)$", text, flags=re.MULTILINE)
-
-
 def environment(image: str, scratch: str = "/tmp") -> dict[str, str]:
     """The environment of the last stage, for an image in the folder `image` that writes to `scratch`."""
-    pairs = re.findall(r"(\w+)=(\S*)", " ".join(instructions(STAGES[-1], "ENV")))
-    cpu = next(arg.partition("=")[2] for arg in instructions(STAGES[-1], "ARG") if arg.startswith("CPU="))
-    return {
-        name: value.replace("/tmp", scratch)
-        .replace(HOME, image)
-        .replace("${CPU}", cpu)
-        .replace("$PATH", "/usr/bin:/bin")
-        for name, value in pairs
-    }
+    values = {"PATH": "/usr/bin:/bin"}
+    for stage in (STAGES[LAST.origin], LAST):
+        for pair in shlex.split(expand(" ".join(stage.arguments("ENV")), values)):
+            name, _, value = pair.partition("=")
+            values[name] = value.replace("/tmp", scratch).replace(HOME, image)
+    return values
 
 
-def test_both_stages_start_from_one_base_that_is_pinned_by_digest() -> None:
+def test_every_stage_starts_from_one_base_that_is_pinned_by_digest() -> None:
     (base,) = re.findall(r"^ARG BASE=(.*)$", DOCKERFILE, flags=re.MULTILINE)
     assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", base)
-    assert [stage.split()[0] for stage in STAGES] == ["${BASE}", "${BASE}"]
+    assert {stage.origin for stage in STAGES.values()} - STAGES.keys() == {base}
 
 
-def test_the_image_consists_of_the_output_of_the_script() -> None:
-    build, last = STAGES
-    assert instructions(build, "RUN") == [f"/src/infra/image.sh {HOME}"]
-    assert instructions(last, "RUN") == []
-    assert instructions(last, "COPY") == [f"--from=build {HOME} {HOME}"]
-    assert instructions(build, "ARG") == [arg for arg in instructions(last, "ARG") if arg.startswith("CPU=")]
+def test_the_image_has_a_layer_each_for_libraries_kernels_and_program() -> None:
+    assert LAST.arguments("RUN") == []
+    assert LAST.arguments("COPY") == [
+        f"--from=libraries {HOME} {HOME}",
+        f"--from=kernels {HOME}/.cache {HOME}/.cache",
+        f"--from=program {HOME} {HOME}",
+    ]
+    assert STAGES["libraries"].arguments("RUN") == [f"/src/infra/image.sh {HOME} libraries"]
+    assert STAGES["kernels"].arguments("RUN") == [f"/src/infra/image.sh {HOME} program"]
+    assert LAST.steps.index(("ARG", "REVISION=unknown")) > LAST.steps.index(("COPY", LAST.arguments("COPY")[-1]))
+
+
+def test_the_layer_of_libraries_depends_on_what_they_are_made_of_only() -> None:
+    sources = [source for copied in STAGES["libraries"].arguments("COPY") for source in copied.split()[:-1]]
+    assert sources == ["bootstrap.py", "pyproject.toml", "uv.lock", "infra/image.sh", "infra/sbom.py"]
+
+
+@pytest.mark.parametrize(("platform", "cpu"), [("amd64", "x86-64-v3"), ("arm64", "neoverse-n1")])
+def test_each_platform_has_kernels_for_its_own_processors(platform: str, cpu: str) -> None:
+    named = stages(DOCKERFILE.replace("${TARGETARCH}", platform))
+    assert [stage.origin for stage in named if stage.name == "libraries"] == [f"on-{platform}"]
+    assert named[-1].origin == f"on-{platform}"
+    values = dict(pair.split("=") for pair in STAGES[f"on-{platform}"].arguments("ENV"))
+    assert values == {"NUMBA_CPU_NAME": cpu}
+    for own, name in ({}, cpu), ({"CPU": "generic"}, "generic"):
+        for stage in (STAGES["kernels"], LAST):
+            assert f"NUMBA_CPU_NAME={name} " in expand(" ".join(stage.arguments("ENV")), values | own)
+
+
+@pytest.fixture(scope="module")
+def production() -> dict[str, list[frozenset[Tag]]]:
+    """The tags of the wheels of each package that the image needs on Linux."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    wheels, pending = dict[str, list[frozenset[Tag]]](), [("stratigos", "")]
+    while pending:
+        name, extra = pending.pop()
+        package = next(each for each in lock if each["name"] == name and is_for_linux(each))
+        needed = package.get("optional-dependencies", {}).get(extra, []) if extra else package.get("dependencies", [])
+        for each in needed:
+            if "marker" not in each or Marker(each["marker"]).evaluate(LINUX):
+                new = [(each["name"], extra) for extra in ("", *each.get("extra", ()))]
+                pending += [one for one in new if one[1] or one[0] not in wheels]
+        files = [PurePosixPath(each["url"]).name for each in package.get("wheels", ())]
+        wheels[name] = [parse_wheel_filename(file)[3] for file in files]
+    del wheels["stratigos"]
+    return wheels
+
+
+def is_for_linux(package: dict[str, Any]) -> bool:
+    """Whether this version of a package is the one that Python 3.11 on Linux needs."""
+    markers = package.get("resolution-markers", [])
+    return not markers or any(Marker(each).evaluate(LINUX) for each in markers)
+
+
+def test_the_image_has_no_package_for_tests_recordings_or_checks(production: dict[str, list[frozenset[Tag]]]) -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    named = {Requirement(each).name for group in groups.values() for each in group if isinstance(each, str)}
+    needed_by_libraries = {"anyio", "constructs"} & production.keys()
+    assert {"httpx", "numba"} < production.keys()
+    assert not (named - needed_by_libraries) & production.keys()
+    assert not {"vcrpy", "pytest", "moto", "ministack", "playwright", "schemathesis", "ray"} & production.keys()
+
+
+@pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
+def test_every_library_has_a_wheel_for_the_platform(
+    production: dict[str, list[frozenset[Tag]]], processor: str
+) -> None:
+    platforms = [f"manylinux_2_{minor}_{processor}" for minor in range(36, 4, -1)]  # of Debian 12
+    platforms += [f"manylinux2014_{processor}", f"manylinux2010_{processor}", f"manylinux1_{processor}"]
+    known = {*cpython_tags((3, 11), platforms=platforms), *compatible_tags((3, 11), "cp311", platforms)}
+    without = [name for name, wheels in production.items() if not any(tags & known for tags in wheels)]
+    assert without == []
+
+
+def test_the_bill_of_materials_lists_what_is_installed_and_nothing_else() -> None:
+    def component(name: str) -> dict[str, Any]:
+        return {"bom-ref": name, "name": name, "version": "1", "externalReferences": [{"url": "https://example.com"}]}
+
+    bill = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "serialNumber": "urn:uuid:0",
+        "metadata": {"timestamp": "now", "tools": [], "component": component("desk")},
+        "components": [component("two-words"), component("for-windows"), component("one")],
+        "dependencies": [{"ref": "desk", "dependsOn": ["one", "for-windows"]}, {"ref": "for-windows"}],
+    }
+    made = installed_components(bill, [("Two.Words", "1"), ("one", "1")])
+    assert made == {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"tools": [], "component": component("desk")},
+        "components": [dict.fromkeys(("bom-ref", "name"), name) | {"version": "1"} for name in ("one", "two-words")],
+        "dependencies": [{"ref": "desk", "dependsOn": ["one"]}],
+    }
+    with pytest.raises(LookupError, match="one 2"):
+        installed_components(bill, [("one", "2")])
 
 
 def test_the_image_runs_as_an_unprivileged_user_and_serves_by_default() -> None:
-    (user,) = instructions(STAGES[-1], "USER")
+    (user,) = LAST.arguments("USER")
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
-    assert json.loads(instructions(STAGES[-1], "ENTRYPOINT")[0]) == ["python", "-m", "api"]
-    assert json.loads(instructions(STAGES[-1], "CMD")[0]) == ["serve"]
-    assert "/api/health" in instructions(STAGES[-1], "HEALTHCHECK")[0]
+    assert json.loads(LAST.arguments("ENTRYPOINT")[0]) == ["python", "-m", "api"]
+    assert json.loads(LAST.arguments("CMD")[0]) == ["serve"]
+    assert "/api/health" in LAST.arguments("HEALTHCHECK")[0]
 
 
 def test_its_environment_names_settings_that_exist() -> None:
@@ -82,7 +178,7 @@ def test_the_build_context_is_exactly_what_the_script_copies() -> None:
     files = re.search(r'"\$\{parts\[@\]\}" (\w.*) \|', SCRIPT)
     assert parts
     assert files
-    assert let_through == {*parts[1].split(), *files[1].split(), "infra/image.sh", "infra/warm.py"}
+    assert let_through == {*parts[1].split(), *files[1].split(), *LIBRARIES, *SCRIPTS}
     assert all((ROOT / path).exists() for path in let_through)
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"infra"}  # describes the platform only
     assert packages <= set(parts[1].split())
@@ -173,7 +269,7 @@ def test_on_lambda_the_same_image_asks_the_runtime_api_for_work(image: Path, tmp
 def test_the_service_answers_from_a_read_only_tree_and_is_found_healthy(image: Path, tmp_path: Path) -> None:
     with serve(image, tmp_path) as address:
         assert get(f"{address}/api/health")["status"] == "ok"
-        check = instructions(STAGES[-1], "HEALTHCHECK")[0].partition(" || ")[2]
+        check = LAST.arguments("HEALTHCHECK")[0].partition(" || ")[2]
         variables = command(image, tmp_path)[1] | {"STRATIGOS_PORT": address.rpartition(":")[2]}
         assert subprocess.run(["sh", "-c", check], env=variables, timeout=60).returncode == 0
     assert subprocess.run(["sh", "-c", check], env=variables, timeout=60, stderr=subprocess.DEVNULL).returncode != 0
@@ -206,4 +302,4 @@ def test_the_image_contains_only_what_the_product_needs(image: Path) -> None:
     assert {path.name for path in image.iterdir()} >= {"api", "quant", ".venv", ".cache"}
     assert not {"tests", ".git", ".stratigos", ".tools", "infra"} & {path.name for path in image.iterdir()}
     size = int(subprocess.run(["du", "-sm", image], capture_output=True, text=True, check=True).stdout.split()[0])
-    assert size < 950
+    assert size < 900
