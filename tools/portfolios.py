@@ -9,6 +9,7 @@ from desk.base.errors import InvalidInput
 from desk.conversation import amounts, quotes
 from desk.conversation.answers import Refusal
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.days import parse_day
 from desk.conversation.optimization_requests import validate
 from desk.conversation.portfolio_requests import (
     asset_name,
@@ -40,6 +41,8 @@ async def assess_portfolio(
     shocks: tuple[Shock, ...] = (),
     level: Quote | None = None,
     horizon: Quote | None = None,
+    first_day: Quote | None = None,
+    last_day: Quote | None = None,
 ) -> tuple[str, PortfolioRisk | Refusal]:
     """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, crises and stress.
 
@@ -49,6 +52,8 @@ async def assess_portfolio(
         shocks: Moves of the index or of stocks at once, and what they cost.
         level: Confidence of the value at risk and shortfall that are told, such as 95% or 99%.
         horizon: Their time, such as a month or 10 days.
+        first_day: First day of a period that is told, as said: 2010, March 2005; for one year as last_day.
+        last_day: Last day of that period, as said.
     """
     context = runtime.context
 
@@ -56,7 +61,7 @@ async def assess_portfolio(
         wish = with_focus_holdings(portfolio, context.current_focus)
         shares, money = parse_holdings(wish)
         stress = parse_stress(loss, shocks)
-        tail = _tail(level, horizon)
+        tail = _tail(level, horizon, first_day, last_day)
         return await assess(context.prices, shares, money, stress, tail), _about(wish, "assess_risk")
 
     arguments: dict[str, Any] = {
@@ -65,6 +70,8 @@ async def assess_portfolio(
         "shocks": [s.model_dump() for s in shocks],
         "level": level,
         "horizon": horizon,
+        "first_day": first_day,
+        "last_day": last_day,
     }
     result = await compute_once(context, "assess_portfolio", arguments, PortfolioRisk, compute)
     return result.model_dump_json(), result
@@ -167,8 +174,12 @@ def _monthly(name: str, quote: str, plan: dict[str, Any]) -> dict[str, Any]:
     return flow | {name: flow[name] / (months or 1)}
 
 
-def _tail(level: str | None, horizon: str | None) -> TailRequest:
+def _tail(level: str | None, horizon: str | None, first: str | None, last: str | None) -> TailRequest:
     values: dict[str, Any] = {}
+    if first is not None:
+        values["first_day"] = parse_day("first_day", first, last=False)
+    if last is not None:
+        values["last_day"] = parse_day("last_day", last, last=True)
     if level is not None:
         values["level"] = amounts.read_amount("level", level)
     if horizon is not None:

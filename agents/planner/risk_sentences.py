@@ -34,7 +34,8 @@ def describe_risk(result: PortfolioRisk, message: str) -> list[str]:
     if stress is not None and {factor.factor: factor.move for factor in stress.factors} != USUAL_SHOCKS:
         rest = answering_first(_describe_portfolio(result), "")
         return ["{{risk_stress_sentence}}", *(text for text in rest if text != _IMAGINED)]
-    return answering_first(_describe_portfolio(result), message)
+    days = ["{{risk_days_sentence}}"] if any(f.id == "risk_days_sentence" for f in result.figures) else []
+    return [*days, *answering_first(_describe_portfolio(result), "" if days else message)]
 
 
 def _describe_portfolio(result: PortfolioRisk) -> Iterator[Sentence]:

@@ -13,6 +13,7 @@ from desk.portfolios.holdings import Assets, Holdings, load_holdings
 from desk.portfolios.risk_in_words import (
     describe_correlations,
     describe_crisis,
+    describe_days,
     describe_risk,
     describe_stress,
     describe_tail,
@@ -117,6 +118,8 @@ def assess_loaded(
     _add_tails(sheet, tails, money)
     sheet.say("summary_sentence", _summary(own, returns, tails, money))
     _add_asked_tail(sheet, own, asked or TailRequest(), money)
+    if asked is not None and (asked.first_day or asked.last_day):
+        sheet.say("days_sentence", describe_days(returns.dates, own, asked, money))
     _add_components(sheet, components, money)
     _add_episodes(sheet, episodes, money)
     _add_correlations(sheet, holdings)

@@ -1,18 +1,26 @@
 """Losses and correlations of a portfolio in sentences."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from desk.base.errors import InvalidInput
 from desk.base.text import number, plural
 from desk.figures.sheet import Money
 from desk.portfolios.holdings import INDEX
-from quant.numeric.arrays import Floats
+from desk.portfolios.risk_schemas import TailRequest
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.units import DAYS
 from quant.performance.crises import crisis_phrase
+from quant.performance.growth import compounded, drawdowns
 from quant.risk.tails import TailLoss
 
 INDEX_NAME = "the S&P 500"
+FEWEST = 5
+"""Fewest sessions of a period that is told."""
+YEAR_AND_A_HALF = 378
+"""Sessions above which a period is told by its growth a year."""
 SPANS = {5: "a week", 10: "two weeks", 21: "a month", 63: "a quarter", 126: "half a year", DAYS: "a year"}
 """Names of numbers of sessions."""
 
@@ -63,6 +71,33 @@ def describe_stress(moves: Sequence[tuple[str, float]], loss: float, money: Mone
 def describe_crisis(name: str, loss: float, money: Money | None) -> str:
     """The crisis that cost most."""
     return f"Of the past crises {crisis_phrase(name)} cost the portfolio most: a loss of {_loss(loss, money)}."
+
+
+def describe_days(dates: Dates, own: Floats, asked: TailRequest, money: Money | None) -> str:
+    """What the portfolio would have done on the asked days; `InvalidInput` if no session is among them."""
+    first = dates[0] if asked.first_day is None else np.datetime64(asked.first_day, "D")
+    last = dates[-1] if asked.last_day is None else np.datetime64(asked.last_day, "D")
+    days = np.flatnonzero((dates >= first) & (dates <= last))
+    if days.size < FEWEST:
+        raise InvalidInput(
+            "first_day",
+            f"{first} to {last}",
+            reason=f"{plural(days.size, 'session')} lie within {first} to {last}",
+            allowed=f"at least {FEWEST} sessions within {dates[0]} to {dates[-1]}",
+        )
+    part = own[days]
+    total = compounded(part)
+    if days.size > YEAR_AND_A_HALF:
+        grown = f"grown by {_share((1.0 + total) ** (DAYS / days.size) - 1.0)} a year"
+    else:
+        gained = "" if money is None else f" ({money.currency} {number(total * money.amount)})"
+        grown = f"returned {_share(total)}{gained}"
+    volatility = float(np.std(part, ddof=1)) * math.sqrt(DAYS)
+    return (
+        f"From {dates[days[0]]} to {dates[days[-1]]} the portfolio would have {grown}, with a volatility of "
+        f"{_share(volatility)} a year and a maximum drawdown of {_loss(float(drawdowns(part).max()), money)}; the "
+        "other figures are those of all days used."
+    )
 
 
 def describe_correlations(names: Sequence[str], pairs: Floats) -> str:

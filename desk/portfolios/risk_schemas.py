@@ -1,5 +1,6 @@
 """Response types of a portfolio's risk."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -17,10 +18,12 @@ SIGNIFICANT = 0.05
 
 
 class TailRequest(Frozen):
-    """The level and horizon of the value at risk that is told in words."""
+    """What is told in words: the level and horizon of the value at risk, and the days of a period."""
 
     level: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     sessions: Annotated[int, Field(ge=1, le=252)] = 21
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 class Component(Frozen):

@@ -81,9 +81,9 @@ async def test_the_check_accepts_ordinary_sentences(home: Path):
     """Otherwise the tests above would pass for a check that rejects everything."""
     text = "The yearly volatility of the risky asset in the scenario base case is {{scenario_base_case_sigma}}."
     chat = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
-    assert [claim.text for claim in chat.turn.claims] == [
-        text.replace("{{scenario_base_case_sigma}}", f"{BUILT_IN[0].sigma:.1%}")
-    ]
+    first, reading = [claim.text for claim in chat.turn.claims]
+    assert first == text.replace("{{scenario_base_case_sigma}}", f"{BUILT_IN[0].sigma:.1%}")
+    assert reading == "How your message was read: the simulated scenarios, base case."
 
 
 class Tampered:

@@ -96,6 +96,8 @@ def everywhere(text: str) -> list[Call]:
         ("assess_portfolio", {"portfolio": {}, "shocks": [{"factor": "sp500", "direction": "falls", "move": text}]}),
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "level": text}),
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "horizon": text}),
+        ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "first_day": text}),
+        ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "last_day": text}),
         ("compare_allocations", {"assets": [text, "AAPL"]}),
         ("compare_allocations", {"assets": ["stocks"], "amount": text}),
         ("analyse_market", {"assets": [text]}),

@@ -89,7 +89,7 @@ def test_minutes_20_to_45_a_search_is_estimated_launched_and_explained(search_an
     estimate, result, risk = search_answers
     holds(estimate, "600")  # 100 trials in six scenarios
     holds(result, "constant weight", "bps a year", "verdict")
-    holds(risk, "VaR", "USD", "deepest fall")
+    holds(risk, "VaR", "USD", "maximum drawdown")
     ranking, limits, luck, why, against, plateau, benchmark, costs = say(
         "show the ranking",
         "which limits bind?",

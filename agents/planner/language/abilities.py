@@ -83,7 +83,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4}, fields=_fields(ScenarioWish),
             senses="again change only yearly"),
     Ability("assess_risk", "assess_portfolio", build.assess,
-            kinds={"asset": 0.5, "split": 0.5}, fields=frozenset({"amount", "loss"}),
+            kinds={"asset": 0.5, "split": 0.5, "date": 0.3}, fields=frozenset({"amount", "loss"}),
             senses=f"{_HOLDINGS} falls rises"),
     Ability("compare_allocations", "compare_allocations", build.compare_allocations,
             kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0}, fields=frozenset({"amount"}),

@@ -9,12 +9,9 @@ from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from agents.planner.language.windows import window_of
 from desk.conversation.focus import Focus
-from quant.performance.crises import HISTORICAL_WINDOWS
 from quant.worlds.scenario import BUILT_IN
 
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
-CRISIS_YEARS: Final = frozenset(day[:4] for window in HISTORICAL_WINDOWS for day in (window.first, window.last))
-"""Years that every report on risk contains anyway."""
 OF: Final = frozenset({"to", "against", "vs", "versus"})
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
@@ -135,7 +132,6 @@ def add_scenario(form: Form) -> dict[str, Any]:
 
 def assess(form: Form) -> dict[str, Any]:
     shocks = shocks_of(form)
-    form.use(*(day for day in form.all("date") if day.text in CRISIS_YEARS))
     if any(item.text.lower() == "beta" for item in form.items):
         words = form.reading.words
         factors = [i for i in form.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF]
@@ -149,7 +145,7 @@ def assess(form: Form) -> dict[str, Any]:
     if "loss" in quotes and any(c.isdigit() for c in "".join(tail.values())):
         form.ask("Is the loss an imagined fall, or one that may happen within that time?")
     tail = {} if "loss" in quotes else tail
-    return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks, **tail})
+    return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks, **tail, **window_of(form)})
 
 
 def _tail(form: Form) -> dict[str, str]:

@@ -24,6 +24,7 @@ CONDITIONAL: Final = frozenset(
     "would could might when happen under if need needed must become missing far close".split()
 )
 OF_SEARCH: Final = ("optimize", "explain")
+OF_DAYS: Final = (*OF_STRATEGY, "assess_risk")
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 
 
@@ -44,7 +45,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
     if ability.topic is not None:
         evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
-        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_STRATEGY)
+        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_DAYS)
         evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
     return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
 

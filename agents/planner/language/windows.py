@@ -23,7 +23,7 @@ def window_of(form: Form) -> dict[str, str]:
         before = form.reading.words[day.first - 1].text if day.first else ""
         if before in FROM | UNTIL:
             window["first_day" if before in FROM else "last_day"] = day.text
-        elif form.offer == "evaluate":
+        elif form.offer in ("evaluate", "assess_risk"):
             window = {"first_day": day.text, "last_day": day.text}
         else:
             form.ask("Is the date the first or the last day of the prices?")

@@ -344,6 +344,17 @@ async def test_a_year_of_a_strategy_is_the_one_of_its_table(context) -> None:
         assert format_figure(figures[f"quick_year_2008_{who}"]) in text
 
 
+async def test_a_year_of_a_portfolio_is_that_of_full_investment(context) -> None:
+    wish = StrategyWish(template="twelve_month_rule", first_day="2008", last_day="2008")
+    _, rules = await call_tool(replace(context, run="full", evidence=Evidence()), evaluate_strategy, strategy=wish)
+    index = PortfolioWish(holdings=(Holding(asset="sp500"),))
+    content, result = await call_tool(context, assess_portfolio, portfolio=index, first_day="2008", last_day="2008")
+    [first, *_] = describe_tool_result("assess_portfolio", content, failed=False, message="and in 2008?")
+    text = render(first, collect_figures(result)).text
+    full = format_figure({f.id: f for f in rules.figures}["quick_year_2008_equity"])
+    assert f"From 2008-01-02 to 2008-12-31 the portfolio would have returned {full}" in text
+
+
 async def test_what_is_kept_is_listed_by_name(context) -> None:
     assert "S&P" not in await describe_call(context, list_saved, what="data")
     assets = await describe_call(context, list_saved, what="assets")

@@ -53,6 +53,16 @@ def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
     assert arguments["strategy"]["constant_weight"] == weight
 
 
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("until 2010", (None, "2010"))],
+)
+def test_a_portfolio_has_its_days(text: str, days: tuple[str | None, str | None]) -> None:
+    [(tool, arguments)] = calls_of(text, RISK)
+    assert tool == "assess_portfolio"
+    assert (arguments.get("first_day"), arguments.get("last_day")) == days
+
+
 def test_undo_takes_back_a_scenario_that_was_added() -> None:
     added = Past(asked="add", did=(("add_scenario", {"scenario": {"name": "Stagflation", "like": "bear_market"}}),))
     assert calls_of("undo", FRESH, (added,)) == [("remove_scenario", {"name": "Stagflation"})]
