@@ -55,7 +55,7 @@ def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "days"),
-    [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("until 2010", (None, "2010"))],
+    [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("from 2000 to 2003?", ("2000", "2003"))],
 )
 def test_a_portfolio_has_its_days(text: str, days: tuple[str | None, str | None]) -> None:
     [(tool, arguments)] = calls_of(text, RISK)
@@ -145,7 +145,7 @@ def test_a_message_without_end_is_answered_at_once(text: str) -> None:
     assert reply.outcome == "asked_back"
 
 
-@pytest.mark.parametrize("word", ["quarterish", "pension-adjusted", "Liechtenstein", "2019", "17"])
+@pytest.mark.parametrize("word", ["quarterish", "pension-adjusted", "Liechtenstein", "2019, 2020, 2021", "17"])
 @pytest.mark.parametrize(
     ("text", "focus"),
     [
