@@ -145,7 +145,7 @@ def test_a_message_without_end_is_answered_at_once(text: str) -> None:
     assert reply.outcome == "asked_back"
 
 
-@pytest.mark.parametrize("word", ["quarterish", "pension-adjusted", "Liechtenstein", "2019, 2020, 2021", "17"])
+@pytest.mark.parametrize("word", ["quarterish", "pension-adjusted", "Liechtenstein", "17"])
 @pytest.mark.parametrize(
     ("text", "focus"),
     [
