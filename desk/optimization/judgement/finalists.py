@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,9 +98,8 @@ def score(
     `keep` limits the stored path values, which would fill the memory otherwise. `history` holds the evaluations on the
     training history where they are known.
     """
-    evaluations_by_scenario: dict[str, list[Evaluation]] = {}
-    paths: dict[str, list[Floats]] = {}
-    for scenario in scenarios:
+
+    def evaluate(scenario: Scenario) -> tuple[list[Evaluation], list[Floats]]:
         simulated = world.simulate(
             world.with_references(configs),
             scenario,
@@ -108,9 +108,13 @@ def score(
             keep_drawdowns=keep == "drawdowns",
             cost_factor=cost_factor,
         )
-        evaluations_by_scenario[scenario.name] = world.evaluations(configs, simulated, scenario)
         by_path = world.path_values(simulated)
-        paths[scenario.name] = [by_path[:, k] for k in range(len(configs))]
+        return world.evaluations(configs, simulated, scenario), [by_path[:, k] for k in range(len(configs))]
+
+    names = [scenario.name for scenario in scenarios]
+    with ThreadPoolExecutor(2) as pool:  # one simulation alone leaves a core idle while it begins and ends
+        evaluations, kept = zip(*pool.map(evaluate, scenarios), strict=True)
+    evaluations_by_scenario, paths = dict(zip(names, evaluations, strict=True)), dict(zip(names, kept, strict=True))
     if history is None:
         train = world.market.train
         records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
