@@ -1,4 +1,4 @@
-"""An audit hook cannot be taken away, so each test blocks the sockets of a process of its own."""
+"""An audit hook cannot be taken away, so the tests block the sockets of processes of their own."""
 
 import subprocess
 import sys
@@ -119,14 +119,20 @@ def run(code: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_each_way_out_is_refused_and_counted(attempt: str) -> None:
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, str]:
+    """What became of each attempt, all made by one process."""
     answer = run(f"""
-        attempt = {attempt}
-        with sockets_blocked() as block:
-            print(refused(attempt), block.attempts)
+        for attempt in ({", ".join(ATTEMPTS)}):
+            with sockets_blocked() as block:
+                print(refused(attempt), block.attempts, flush=True)
     """)
-    assert answer == "True 1\n"
+    return dict(zip(ATTEMPTS, answer.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_each_way_out_is_refused_and_counted(outcomes: dict[str, str], attempt: str) -> None:
+    assert outcomes[attempt] == "True 1"
 
 
 def test_afterwards_everything_works_again() -> None:
