@@ -70,21 +70,17 @@ def test_weights_and_trades_of_a_monthly_mix_are_those_that_pandas_computes(worl
     days = pd.DatetimeIndex(world.market.dates[part])
     closes = pd.DataFrame(stocks.closes[1:], index=world.market.dates, columns=NAMES)
     returns = closes.pct_change()[part].assign(cash=world.market.cash[part])
-    month_ends = set(pd.Series(days, index=days).groupby(days.to_period("M")).last().iloc[:-1])
+    months = days.to_period("M")
     target = pd.Series([0.2, 0.2, 0.2, 0.4], index=[*NAMES, "cash"])
-    weights, held, traded = [], target, []
-    for day, change in returns.iterrows():
-        weights.append(held[list(NAMES)])
-        grown = held * (1.0 + change)
-        held = grown / grown.sum()
-        if day in month_ends:
-            traded.append((target - held)[list(NAMES)].abs())
-            held = target
+    money = (1.0 + returns).groupby(months).cumprod() * target
+    held = money.div(money.sum(axis=1), axis=0)
+    weights = held.groupby(months).shift().fillna(target)[list(NAMES)]
+    traded = (target - held.groupby(months).last())[list(NAMES)].iloc[:-1].abs()
     attributed = attribute_winner(world, config)
     assert attributed is not None
     attribution, found = attributed
-    np.testing.assert_allclose(found, pd.DataFrame(weights).to_numpy().T, atol=1e-11)
-    turnover = 252 / len(days) * (pd.DataFrame(traded).sum() + 0.2)
+    np.testing.assert_allclose(found, weights.to_numpy().T, atol=1e-11)
+    turnover = 252 / len(days) * (traded.sum() + 0.2)
     assert [share.traded for share in attribution.assets] == pytest.approx(list(turnover), abs=1e-10)
 
 
