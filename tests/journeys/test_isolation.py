@@ -53,7 +53,6 @@ SHARED = {
 }
 """Operations that also show requests and audit entries of other users; a test of their own checks the content."""
 JSON = {"Content-Type": "application/json"}
-REQUESTS = operation_calls()
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +102,7 @@ def test_another_user_gets_the_same_response_for_her_objects_and_for_missing_one
     missing_ids = {name: similar_value(id_) for name, id_ in server.ids.items()}
     compared = 0
     with unchanged(server, ANNA):
-        for one in sorted(REQUESTS, key=in_order):
+        for one in sorted(operation_calls(), key=in_order):
             if one.label in SHARED:
                 continue
             hers, none = one.send(ben, server.ids), one.send(ben, missing_ids)
@@ -139,7 +138,9 @@ def test_approvals_and_audit_entries_of_other_users_show_no_content(
         for role in ("analyst", "compliance-officer"):
             with client(server.address, bearer(server.pool.token(sub=BEN, groups=[role]))) as other:
                 for ids in (server.ids, {name: similar_value(id_) for name, id_ in server.ids.items()}):
-                    answers = [one.send(other, ids) for one in REQUESTS if one.label in SHARED and "{" in one.path]
+                    answers = [
+                        one.send(other, ids) for one in operation_calls() if one.label in SHARED and "{" in one.path
+                    ]
                     assert {answer.status_code for answer in answers} == {403 if role == "analyst" else 404}
                     for answer in answers:
                         assert_nothing_of_anna(server, answer, role)
@@ -152,7 +153,7 @@ def requests_with(*parameters: str) -> list[OperationCall]:
         for method, path, operation in operations()
         if {*parameters} <= {one["name"] for one in operation.get("parameters", ())}
     }
-    return [one for one in REQUESTS if one.label in labels]
+    return [one for one in operation_calls() if one.label in labels]
 
 
 def test_her_page_cursors_show_another_user_nothing(
@@ -231,7 +232,7 @@ def test_a_socket_closes_for_another_user_as_for_a_missing_run(server: SharedSer
 
 
 def test_a_request_without_valid_credentials_gets_401_and_changes_nothing(server: SharedServer) -> None:
-    assert len(server.refused) < len(REQUESTS), "else some kind is never sent"
+    assert len(server.refused) < len(operation_calls()), "else some kind is never sent"
     assert_rejected(server, lambda number, kinds: ("nothing", kinds[number % len(kinds)]))
 
 
@@ -244,7 +245,7 @@ def assert_rejected(server: SharedServer, choose: Callable[[int, list[str]], tup
     """Send every operation and open every socket with those invalid credentials that `choose` picks for it."""
     kinds = list(server.refused)
     with unchanged(server), client(server.address, {}) as stranger:
-        for number, one in enumerate(REQUESTS):
+        for number, one in enumerate(operation_calls()):
             if one.label in PUBLIC | SIGN_IN:
                 continue
             for kind in choose(number, kinds):
@@ -260,7 +261,7 @@ def assert_rejected(server: SharedServer, choose: Callable[[int, list[str]], tup
 
 
 def test_an_unreadable_body_without_credentials_gets_401(server: SharedServer) -> None:
-    with_body = [one for one in REQUESTS if one.request.json is not None and one.label not in SIGN_IN]
+    with_body = [one for one in operation_calls() if one.request.json is not None and one.label not in SIGN_IN]
     with unchanged(server), client(server.address, {}) as stranger:
         for one in with_body:
             place = one.path.format_map(dict.fromkeys(PLACES, "0" * 32))
@@ -273,7 +274,7 @@ def test_an_unreadable_body_without_credentials_gets_401(server: SharedServer) -
 
 def test_her_own_requests_reach_her_objects(server: SharedServer, anna: httpx.Client) -> None:
     """So that the comparisons above compare existing objects; requests that change them come last."""
-    for one in sorted(REQUESTS, key=in_order):
+    for one in sorted(operation_calls(), key=in_order):
         if "{" not in one.path or one.path.startswith("/api/runs/"):
             continue
         if one.label == "POST /api/drafts/{draft_id}/submit":  # takes the draft away, as its deletion does

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -191,6 +192,7 @@ def operations() -> Generator[tuple[str, str, dict[str, Any]]]:
             yield method.upper(), path, operation
 
 
+@cache
 def operation_calls() -> list[OperationCall]:
     """Of every operation; one for which nothing is written down here is a fault of this file."""
     calls: list[OperationCall] = []
