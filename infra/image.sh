@@ -10,6 +10,8 @@ target=${1:?the folder to fill}
 step=${2-}
 parts=(agents api desk graphs prompts quant store tools)
 project=(pyproject.toml uv.lock)
+# those that the program calls, and those that give credentials
+services='apigatewaymanagementapi|bedrock|bedrock-runtime|dynamodb|s3|sagemaker|secretsmanager|signin|sqs|ssm|sso|sso-oidc|sts'
 same='2020-01-01T00:00:00Z' # files of a layer that has not changed have the same time, so that its digest is the same
 export PYC_INVALIDATION_MODE=UNCHECKED_HASH
 
@@ -32,12 +34,15 @@ install_libraries() {
     rm -rf .tools bootstrap.py
 
     # remove unused files: the libraries' own tests, sources and headers, Arrow's Flight server and its client of S3
-    # (obstore reads buckets), and the variant of zstandard for interpreters other than CPython
+    # (obstore reads buckets), the variant of zstandard for interpreters other than CPython, and botocore's descriptions
+    # of other services
     libraries=(.venv/lib/python3.*/site-packages)
     find "${libraries[0]}" -depth -type d -name tests -exec rm -rf {} +
     find "${libraries[0]}" -type f \
         \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.pyi' \) -delete
     rm -f "${libraries[0]}"/pyarrow/*{flight,s3}*.so* "${libraries[0]}"/zstandard/_cffi.*
+    find "${libraries[0]}/botocore/data" -mindepth 1 -maxdepth 1 -type d |
+        grep -vE "/($services)$" | xargs rm -rf
     chmod -R a+rX .
     find . -exec touch -hd "$same" {} +
 }

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import botocore
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -81,6 +82,19 @@ def test_each_platform_has_kernels_for_its_own_processors(platform: str, cpu: st
     for own, name in ({}, cpu), ({"CPU": "generic"}, "generic"):
         for stage in (STAGES["kernels"], LAST):
             assert f"NUMBA_CPU_NAME={name} " in expand(" ".join(stage.arguments("ENV")), values | own)
+
+
+def test_the_image_describes_every_service_of_aws_that_the_program_calls() -> None:
+    recorded = json.loads((ROOT / "tests/infra/recorded_calls.json").read_text())
+    actions = {action for resources in recorded.values() for listed in resources.values() for action in listed}
+    clients = {"bedrock": "bedrock-runtime", "execute-api": "apigatewaymanagementapi"}
+    called = {clients.get(prefix, prefix) for prefix in (action.partition(":")[0] for action in actions)}
+    kept = re.search(r"^services='(.*)'$", SCRIPT, flags=re.MULTILINE)
+    assert kept
+    described = set(kept[1].split("|"))
+    assert called - {"iam"} < described  # a role is passed without a call
+    known = {path.name for path in (Path(botocore.__file__).parent / "data").iterdir()}
+    assert described < known
 
 
 @pytest.fixture(scope="module")
