@@ -27,6 +27,7 @@ from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.reading.comparison import compare
 from desk.optimization.reading.costs_in_words import describe_costs
 from desk.optimization.reading.findings import build_findings
+from desk.optimization.reading.limits_in_words import describe_limit_chance
 from desk.optimization.reading.plain_words import explain_plainly
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topics import Topic
@@ -216,6 +217,8 @@ def _in_sentences(result: OptimizationResult, run: str, topic: Topic, detail: st
             return describe_years(result, detail)
         case "costs":
             return describe_costs(result)
+        case "limits":
+            return describe_limit_chance(result)
         case "beginner":
             return explain_plainly(result)
         case _:

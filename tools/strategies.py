@@ -22,7 +22,13 @@ from desk.scenarios.own_scenarios import delete_scenario
 from desk.scenarios.repository import ScenarioCatalog, ScenarioValues, load_catalog, select_scenarios
 from desk.scenarios.repository import add_scenario as store_scenario
 from desk.strategies.evaluation import count, run_evaluation
-from desk.strategies.evaluation_in_words import describe_change, describe_evaluation, describe_period, describe_versus
+from desk.strategies.evaluation_in_words import (
+    describe_change,
+    describe_evaluation,
+    describe_period,
+    describe_safety,
+    describe_versus,
+)
 from desk.strategies.evaluation_schemas import EVERY_DAY, QuickEvaluation, Window
 from desk.strategies.repository import load_strategy, saved_strategy_figures
 from desk.strategies.repository import save_strategy as store_strategy
@@ -47,6 +53,7 @@ async def evaluate_strategy(
         texts = {
             "summary_sentence": describe_evaluation(evaluation, template_title(strategy.template)),
             "versus_sentence": describe_versus(evaluation),
+            "safety_sentence": describe_safety(evaluation),
             "period_sentence": None if is_long else describe_period(run, window),
         }
         if strategy.base == "last" and context.current_focus.rule is not None and is_long:

@@ -25,6 +25,8 @@ def _describe_rule(result: QuickEvaluation) -> Iterator[Sentence]:
         "{{quick_summary_sentence}}",
         "growth volatility drawdown tail loss",
     )
+    if any(figure.id == "quick_safety_sentence" for figure in result.figures):
+        yield Sentence("{{quick_safety_sentence}}", "safer", on_demand=True)
     yield Sentence("Its Sharpe ratio on history was {{quick_strategy_history_sharpe}}.", "sharpe", on_demand=True)
     yield from _compare(result)
     yield Sentence(

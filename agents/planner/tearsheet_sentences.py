@@ -13,7 +13,7 @@ def describe_tearsheet(result: TearsheetSummary, message: str) -> list[str]:
 def _describe_series(result: TearsheetSummary) -> Iterator[Sentence]:
     ids = {figure.id for figure in result.figures}
     if "tearsheet_sentence" in ids:
-        yield Sentence("{{tearsheet_sentence}}", "growth volatility")
+        yield Sentence("{{tearsheet_sentence}}", "growth")
     else:
         yield Sentence(
             "These are the days from {{tearsheet_first_day}} to {{tearsheet_last_day}}; years, drawdowns and crises "
@@ -23,6 +23,9 @@ def _describe_series(result: TearsheetSummary) -> Iterator[Sentence]:
     if result.ahead is not None:
         pace = "faster" if result.ahead else "no faster"
         yield Sentence(f"It grew {pace} than the benchmark of the tear sheet, {{{{tearsheet_benchmark}}}}.", "")
+    if "tearsheet_volatility" in ids:
+        text = "The yearly volatility of the series was {{tearsheet_volatility}}."
+        yield Sentence(text, "volatility", on_demand="tearsheet_sentence" in ids)
     if "tearsheet_sharpe" in ids:
         yield Sentence("The Sharpe ratio of the series was {{tearsheet_sharpe}}.", "sharpe")
     yield Sentence("The maximum drawdown of the series was {{tearsheet_max_drawdown}}.", "drawdown")

@@ -61,7 +61,14 @@ def _against(findings: Findings, message: str) -> str | None:
         return f"{opening}: after costs the benefit is {{{{benefit_bps}}}}{against}."
     if "winner_p" not in values or float(values["winner_p"]) < SIGNIFICANT:
         return None
+    if asks("anyway", message):
+        return f"If you switch anyway, you may gain nothing over a constant weight: {_CHANCE}."
     return f"The strongest argument against it is luck: {_CHANCE}."
+
+
+def _limits(findings: Findings, message: str) -> str | None:
+    known = any(figure.id == "limits_chance_sentence" for figure in findings.figures)
+    return "{{limits_chance_sentence}}" if known and asks("chance", message) else None
 
 
 def _change(findings: Findings, message: str) -> str | None:  # noqa: ARG001  (the same signature as the others)
@@ -129,6 +136,7 @@ def _benchmarks(findings: Findings, message: str) -> str | None:  # noqa: ARG001
 _LEADS: Final[Mapping[Topic, Callable[[Findings, str], str | None]]] = {
     "luck": _luck,
     "counter_argument": _against,
+    "limits": _limits,
     "what_would_change": _change,
     "costs": _costs,
     "next_trade": _next_trade,

@@ -62,6 +62,26 @@ def describe_versus(evaluation: QuickEvaluation) -> str:
     )
 
 
+def describe_safety(evaluation: QuickEvaluation) -> str:
+    """Whether the configuration was riskier than 60/40, or than full investment if it is that mix itself."""
+    own, _, mixed, equity = evaluation.held
+    other, label = (equity, "full investment") if own.config == mixed.config else (mixed, f"60/40 in {evaluation.safe}")
+    ours, theirs = own.history.metrics, other.history.metrics
+    pairs = [(ours.volatility.value, theirs.volatility.value), (ours.max_drawdown.value, theirs.max_drawdown.value)]
+    gaps = {round(100.0 * a, 1) - round(100.0 * b, 1) for a, b in pairs}
+    if all(gap < 0.0 for gap in gaps):
+        verdict = "Safer than"
+    elif all(gap > 0.0 for gap in gaps):
+        verdict = "Riskier than"
+    else:
+        verdict = "As risky as" if gaps == {0.0} else "Neither safer nor riskier than"
+    (vol, their_vol), (fall, their_fall) = pairs
+    return (
+        f"{verdict} {label}: {_named(evaluation)} had a volatility of {_percent(vol)} against {_percent(their_vol)} "
+        f"and a maximum drawdown of {_percent(fall)} against {_percent(their_fall)}."
+    )
+
+
 def _percent(value: float) -> str:
     return f"{number(100.0 * value, 1)}%"
 

@@ -263,6 +263,7 @@ async def test_the_guard_passes_every_way_to_begin(context, topic, colour) -> No
         "with double the costs?",
         "how much? second?",
         "without costs? what speaks in favour of it?",
+        "how likely is a breach if I switch anyway?",
     ):
         claims = list(describe_tool_result("explain_result", content, failed=False, message=message))
         assert [problem for claim in claims for problem in check(claim, collect_figures(result))] == [], message
@@ -353,6 +354,18 @@ async def test_a_year_of_a_portfolio_is_that_of_full_investment(context) -> None
     text = render(first, collect_figures(result)).text
     full = format_figure({f.id: f for f in rules.figures}["quick_year_2008_equity"])
     assert f"From 2008-01-02 to 2008-12-31 the portfolio would have returned {full}" in text
+
+
+@pytest.mark.parametrize(("weight", "first"), [("80%", "Riskier than"), ("40%", "Safer than"), ("60%", "Safer than")])
+async def test_whether_a_mix_is_safer_is_told_first(context, weight, first) -> None:
+    wish = StrategyWish(template="constant_weight", constant_weight=weight)
+    own = replace(context, run=f"mix{weight}", evidence=Evidence())
+    content, result = await call_tool(own, evaluate_strategy, strategy=wish)
+    figures = {figure.id: str(figure.value) for figure in result.figures}
+    claims = list(describe_tool_result("evaluate_strategy", content, failed=False, message="is it safer?"))
+    assert render(claims[0], collect_figures(result)).text.startswith(first)
+    assert figures["quick_versus_sentence"].startswith(("Neither better nor worse than", "Better than", "Worse than"))
+    check_wording([figures["quick_versus_sentence"], figures["quick_safety_sentence"]])
 
 
 async def test_what_is_kept_is_listed_by_name(context) -> None:
