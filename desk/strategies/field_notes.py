@@ -70,7 +70,7 @@ MANDATE: Final[Mapping[str, FieldNote]] = {
     "min_weight": FieldNote("fraction"),
     "max_weight": FieldNote("fraction"),
     "risk_aversion": FieldNote(
-        "number", effect="In the objective of every rule except with the goal sharpe, besides these weights"
+        "number", effect="The benefit of every rule is less this charge, except with the goal sharpe"
     ),
     "transaction_cost_bps": FieldNote("basis_points"),
     "borrow_spread_bps": FieldNote("basis_points", effect="With max_weight above 1"),

@@ -43,8 +43,8 @@ class SearchWatch:
             for tenth in range(last_tenth + 1, computations.tenths_done(status) + 1):
                 last_tenth, done = tenth, -(-status.total * tenth // TENTHS)
                 about = {"job": job.id(), "done": done, "total": status.total, "best": status.best}
-                progressed = node_log.make(JobProgressed, tenth, **about)
-                await node_log.publish(*await self.trial_events.up_to(job.first + done), progressed)
+                finished = await self.trial_events.up_to(job.first + done)
+                await node_log.publish(*finished, node_log.make(JobProgressed, tenth, **about))
             if remote:
                 await computations.save_status(context.store, job, status, context.now())
             if status.state == "completed":

@@ -10,12 +10,14 @@ from quant.numeric.frozen import Frozen
 class Mandate(Frozen):
     """What the manager fixes: never a dimension of a search unless it is freed by name."""
 
-    target_volatility: Annotated[
-        float, Field(ge=0.05, le=0.20, description="Annual volatility aimed at, as a fraction")
-    ] = 0.10
+    target_volatility: Annotated[float, Field(ge=0.05, le=0.20, description="Annual volatility aimed at")] = 0.10
     min_weight: Annotated[float, Field(ge=0.0, le=1.0, description="Smallest risky weight")] = 0.0
-    max_weight: Annotated[float, Field(ge=0.0, le=2.0, description="Largest risky weight; above 1 is borrowed")] = 1.0
-    risk_aversion: Annotated[float, Field(ge=0.5, le=10.0, description="Gamma of the utility, and of `merton`")] = 2.0
+    max_weight: Annotated[
+        float, Field(ge=0.0, le=2.0, description="Largest risky weight; what exceeds all wealth is borrowed")
+    ] = 1.0
+    risk_aversion: Annotated[
+        float, Field(ge=0.5, le=10.0, description="Charge for risk: gamma of the utility and of `merton`")
+    ] = 2.0
     transaction_cost_bps: Annotated[
         float, Field(ge=0.0, le=50.0, description="Cost of a trade, basis points of its value")
     ] = 5.0

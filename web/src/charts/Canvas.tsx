@@ -20,10 +20,15 @@ export function Canvas({ label, height, option, drawing, setDrawing, connect, on
   const host = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
-    if (host.current === null) return;
-    const created = init(host.current, null, { renderer: 'canvas' });
-    const observer = new ResizeObserver(() => created.resize());
-    observer.observe(host.current);
+    const element = host.current;
+    if (element === null) return;
+    const created = init(element, null, { renderer: 'canvas' });
+    const observer = new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: high } = element;
+      // the first report is of the size that it was made with
+      if (width !== created.getWidth() || high !== created.getHeight()) created.resize();
+    });
+    observer.observe(element);
     setDrawing(created);
     return () => {
       observer.disconnect();
@@ -33,7 +38,8 @@ export function Canvas({ label, height, option, drawing, setDrawing, connect, on
   }, [setDrawing]);
 
   useEffect(() => {
-    drawing?.setOption(option, { notMerge: true });
+    // with the next frame, once for this and what `connect` does; not while the tab is hidden
+    drawing?.setOption(option, { notMerge: true, lazyUpdate: true });
   }, [drawing, option]);
 
   useEffect(() => (drawing === null ? undefined : connect?.(drawing)), [drawing, connect]);

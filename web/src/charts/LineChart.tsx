@@ -1,4 +1,4 @@
-import { type ReactNode, useCallback, useMemo } from 'react';
+import { memo, type ReactNode, useCallback, useMemo } from 'react';
 
 import { Chart } from './Chart';
 import { Legend } from './Legend';
@@ -36,7 +36,8 @@ interface Props {
 }
 
 /** Lines over time or over a number. The first line is the subject, the others what it is compared with. */
-export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, stacked, height }: Props) {
+export const LineChart = memo(function LineChart(props: Props) {
+  const { id, title, about, x, xAxis, yAxis, lines, marks, stacked, height } = props;
   const table = useMemo(
     () => ({
       label: xAxis.name,
@@ -123,7 +124,7 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, sta
       {...(height === undefined ? {} : { height })}
     />
   );
-}
+});
 
 function markLine(marks: readonly { at: string | number; label: string }[], look: Look) {
   return {

@@ -80,6 +80,7 @@ export function ParallelChart(props: Props) {
   );
   const connect = useCallback(
     (chart: ECharts) => {
+      if (axes.some(({ field }) => ranges[field])) chart.resize(); // draws what is pending: a range needs its axis
       for (const { field } of axes) {
         const range = ranges[field];
         if (range) {

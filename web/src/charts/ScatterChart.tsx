@@ -46,7 +46,7 @@ interface Props {
   /** Drag a rectangle; null clears it. */
   brush?: { x: Range | null; y: Range | null; select: (ranges: { x: Range; y: Range } | null) => void };
   /** A press or Enter on a point, by its place. */
-  open: (place: number) => void;
+  open?: (place: number) => void;
   height?: number;
 }
 
@@ -146,7 +146,7 @@ export function ScatterChart(props: Props) {
     (chart: ECharts) => {
       const press = ({ data }: { data?: unknown }) => {
         const place = Array.isArray(data) ? (data as number[])[2] : undefined;
-        if (place !== undefined) open(place);
+        if (place !== undefined) open?.(place);
       };
       chart.on('click', press);
       const disconnect = () => chart.off('click', press);
@@ -159,6 +159,12 @@ export function ScatterChart(props: Props) {
             : { x: { low: range[0][0], high: range[0][1] }, y: { low: range[1][0], high: range[1][1] } },
         );
       };
+      // first, since it draws what is pending: an area needs the axes
+      chart.dispatchAction({
+        type: 'takeGlobalCursor',
+        key: 'brush',
+        brushOption: { brushType: 'rect', brushMode: 'single' },
+      });
       const { x, y } = brush;
       if (x !== null && y !== null) {
         const coordRange = [
@@ -170,11 +176,6 @@ export function ScatterChart(props: Props) {
           areas: [{ brushType: 'rect', xAxisIndex: 0, yAxisIndex: 0, coordRange }],
         });
       }
-      chart.dispatchAction({
-        type: 'takeGlobalCursor',
-        key: 'brush',
-        brushOption: { brushType: 'rect', brushMode: 'single' },
-      });
       chart.on('brushEnd', selected as never);
       return () => {
         disconnect();
@@ -192,7 +193,7 @@ export function ScatterChart(props: Props) {
       option={option}
       connect={connect}
       mark={({ row }) => placed.positions[row] ?? { seriesIndex: 0, dataIndex: row }}
-      open={({ row }) => open(row)}
+      open={({ row }) => open?.(row)}
       legend={<PointLegend groups={groups} line={front?.name} />}
       {...(height === undefined ? {} : { height })}
     />

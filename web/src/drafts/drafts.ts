@@ -99,6 +99,7 @@ export function useDraft<Form extends object>(key: string, origin: Form, tag: st
     write: typed !== undefined && !unsettled,
   });
 
+  const change = useCallback((next: Form) => hold(changedTo(history, next)), [hold, history]);
   const settle = (next: Form) => {
     settleRival();
     hold({ ...changedTo(history, next), field: null });
@@ -113,7 +114,7 @@ export function useDraft<Form extends object>(key: string, origin: Form, tag: st
   return {
     form,
     changed: changedFields(origin, form).length > 0,
-    change: (next) => hold(changedTo(history, next)),
+    change,
     reset: () => settle(origin),
     saved: () => localStorage.removeItem(key),
     forget: () => {

@@ -46,6 +46,9 @@ const TABS = {
 
 type Tab = keyof typeof TABS;
 
+/** Of a data set; the assumptions name it. */
+const VERSION = /@[0-9a-f]{16}/;
+
 /** A judged result: the verdict first, then everything behind it. */
 export function Component() {
   const { id = '' } = useParams();
@@ -94,7 +97,7 @@ function Whole({ id, result }: { id: string; result: Result }) {
     <Page
       title={request.name}
       tab={`${VERDICTS[result.verdict.colour].word}: ${request.name} - Results`}
-      lead={`${manifest.data_source}, ${date(manifest.first_day)} to ${date(manifest.last_day)}. ${plural(counts.trials, 'trial')}, ${plural(counts.scenarios, 'scenario')}, ${number(counts.paths)} paths of ${plural(counts.years, 'year')}.`}
+      lead={`${manifest.data_source.replace(VERSION, '')}, ${date(manifest.first_day)} to ${date(manifest.last_day)}. ${plural(counts.trials, 'trial')}, ${plural(counts.scenarios, 'scenario')}, ${number(counts.paths)} paths of ${plural(counts.years, 'year')}.`}
       actions={<Exports id={id} />}
     >
       <Answered query={explanation} waiting={<Waiting height={400} />}>

@@ -1,4 +1,4 @@
-import { Text } from '@mantine/core';
+import { Group, Text } from '@mantine/core';
 
 import type { Explanation, Result } from '../api/results';
 import { IconAlertTriangle, IconCircleCheck, IconCircleX } from '../app/icons';
@@ -16,7 +16,14 @@ export function VerdictCard({ result, explanation }: { result: Result; explanati
     <section className={classes.card} data-tone={tone} aria-label="Verdict">
       <div className={classes.answer}>
         <div>
-          <Verdict colour={colour} size="lg" />
+          <Group gap="xs" align="baseline">
+            <Verdict colour={colour} size="lg" />
+            {colour !== 'infeasible' && (
+              <Text span size="sm" c="dimmed">
+                The light is {colour}, of red, amber and green
+              </Text>
+            )}
+          </Group>
           <p className={classes.advice}>{advice || headline}</p>
           <Text maw="80ch">
             <b>Why.</b> {advice ? `${headline}. ` : ''}

@@ -1,7 +1,7 @@
 import { Group, Text } from '@mantine/core';
 
 import { dollars, number, plural, title } from '../numbers/format';
-import type { AgentState, Team } from './agents';
+import type { AgentState, Steps, Team } from './agents';
 import classes from './Run.module.css';
 
 const STATES: Record<AgentState, string> = {
@@ -13,8 +13,7 @@ const STATES: Record<AgentState, string> = {
 
 interface Props {
   team: Team;
-  /** The steps that code takes, by name. */
-  steps: { search: AgentState; judgement: AgentState };
+  steps: Steps;
   trials: string;
 }
 

@@ -1,30 +1,29 @@
 import { ScrollArea, Switch, Text } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import { clock } from '../numbers/format';
-import type { LiveEvent } from './feed';
+import type { Entry } from './feed';
 import classes from './Run.module.css';
 
 const ROW_PX = 26;
 
 /** What happened, newest last. Only the rows in sight are in the page, so that ten thousand stay fluid. */
-export function EventList({ entries }: { entries: readonly LiveEvent[] }) {
+export function EventList({ entries }: { entries: readonly Entry[] }) {
   const [follows, setFollows] = useState(true);
-  const shown = useMemo(() => entries.filter(({ line }) => line !== '' && line !== undefined), [entries]);
   const scroller = useRef<HTMLDivElement>(null);
   // oxlint-disable-next-line react/incompatible-library -- the rows are drawn here and passed to no memo
   const rows = useVirtualizer({
-    count: shown.length,
+    count: entries.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
-    getItemKey: (index) => shown[index]?.sequence ?? index,
+    getItemKey: (index) => entries[index]?.sequence ?? index,
     overscan: 12,
   });
   useEffect(() => {
-    if (follows && shown.length > 0) rows.scrollToIndex(shown.length - 1, { align: 'end' });
-  }, [follows, rows, shown.length]);
-  if (shown.length === 0) return <Text c="dimmed">Nothing has happened yet.</Text>;
+    if (follows && entries.length > 0) rows.scrollToIndex(entries.length - 1, { align: 'end' });
+  }, [follows, rows, entries.length]);
+  if (entries.length === 0) return <Text c="dimmed">Nothing has happened yet.</Text>;
   return (
     <>
       <Switch
@@ -42,22 +41,22 @@ export function EventList({ entries }: { entries: readonly LiveEvent[] }) {
       >
         <div className={classes.spacer} style={{ height: rows.getTotalSize() }} role="list">
           {rows.getVirtualItems().map(({ index, start, key }) => {
-            const entry = shown[index];
+            const entry = entries[index];
             if (entry === undefined) return null;
             return (
               <div
                 key={key}
                 ref={rows.measureElement}
                 data-index={index}
-                data-opens={entry.event.event === 'node_started'}
+                data-opens={entry.opens}
                 className={classes.event}
                 style={{ transform: `translateY(${start}px)` }}
                 role="listitem"
                 aria-posinset={index + 1}
-                aria-setsize={shown.length}
+                aria-setsize={entries.length}
               >
-                <time dateTime={entry.event.at}>{clock(entry.event.at)}</time>
-                <span>{plain(entry.line)}</span>
+                <time dateTime={entry.at}>{clock(entry.at)}</time>
+                <span>{entry.line}</span>
               </div>
             );
           })}
@@ -65,9 +64,4 @@ export function EventList({ entries }: { entries: readonly LiveEvent[] }) {
       </ScrollArea.Autosize>
     </>
   );
-}
-
-/** Names of tools and settings as words. */
-function plain(line: string | undefined): string {
-  return (line ?? '').replaceAll(/(?<=[a-z])_(?=[a-z])/g, ' ');
 }

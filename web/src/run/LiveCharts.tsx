@@ -2,9 +2,8 @@ import { SimpleGrid, Text } from '@mantine/core';
 import { memo, useCallback, useEffect, useMemo, useState } from 'react';
 
 import { Panel } from '../app/Page';
-import { Chart } from '../charts/Chart';
 import { LineChart } from '../charts/LineChart';
-import { tooltip, type Look } from '../charts/look';
+import { ScatterChart } from '../charts/ScatterChart';
 import { bps, number, percent, plural, title } from '../numbers/format';
 import { useLiveChartsQuery, useRunRequestQuery, type RunCharts } from './charts';
 
@@ -101,7 +100,7 @@ function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean })
           ? `Best so far, in sample: ${format(best)}`
           : 'No trial within the limits yet'
       }
-      about={`Objective of ${plural(data.trial.length, 'trial')} in the order of the search, each less a quarter of its regret against the best so far: a better trial may lower the whole line. In sample, and no result.`}
+      about={`What the search maximizes, of ${plural(data.trial.length, 'trial')} in their order. Chosen and measured on the same days, so it is no result; a better trial may lower the whole line.`}
       x={data.trial}
       xAxis={xAxis}
       yAxis={yAxis}
@@ -111,83 +110,41 @@ function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean })
   );
 }
 
-type Point = NonNullable<RunCharts['risk_return']>['points'][number];
+type Trial = NonNullable<RunCharts['risk_return']>['points'][number];
 
-function RiskReturn({ points }: { points: readonly Point[] }) {
-  const table = useMemo(
-    () => ({
-      label: 'Trial',
-      columns: [
-        { name: 'Volatility', format: (value: number) => percent(value) },
-        { name: 'Return over cash', format: (value: number) => percent(value, 1, { signed: true }) },
-      ],
-      rows: points.map(({ trial, volatility, excess_return: gain }) => ({
-        label: number(trial),
-        values: [volatility, gain],
+const VOLATILITY = { name: 'Volatility a year', format: (value: number) => percent(value, 1) };
+const RETURN = { name: 'Return over cash a year', format: (value: number) => percent(value, 1) };
+const MORE = [{ name: 'Mean drawdown', format: (value: number) => percent(value, 1) }];
+const GROUPS = [
+  { name: 'Meets the limits', role: 2 },
+  { name: 'Breaks a limit', role: 0, hollow: true },
+  { name: 'None is better in both', role: 'main' },
+] as const;
+
+function RiskReturn({ points }: { points: readonly Trial[] }) {
+  const drawn = useMemo(
+    () =>
+      points.map(({ trial, weight_function: rule, volatility, excess_return: gain, ...each }) => ({
+        label: `Trial ${trial}, ${title(rule).toLowerCase()}`,
+        x: volatility,
+        y: gain,
+        group: each.pareto ? 2 : each.feasible ? 0 : 1,
+        more: [each.drawdown],
       })),
-    }),
     [points],
   );
-  const option = useCallback(
-    (look: Look) => ({
-      grid: { ...(look.base['grid'] as object), bottom: 22 },
-      xAxis: {
-        ...look.axis('Volatility a year', (value) => percent(value, 0)),
-        nameLocation: 'middle',
-        nameGap: 26,
-        nameTextStyle: { color: look.ink.muted, fontSize: 11 },
-        type: 'value',
-        scale: true,
-      },
-      yAxis: {
-        ...look.axis('Return over cash a year', (value) => percent(value)),
-        type: 'value',
-        scale: true,
-      },
-      tooltip: {
-        ...(look.base['tooltip'] as object),
-        formatter: ({ dataIndex }: { dataIndex: number }) => {
-          const point = points[dataIndex];
-          return point === undefined
-            ? tooltip('', [])
-            : tooltip(`Trial ${point.trial}`, [
-                ['Rule', title(point.weight_function)],
-                ['Volatility', percent(point.volatility)],
-                ['Return over cash', percent(point.excess_return, 1, { signed: true })],
-                ['Drawdown', percent(point.drawdown)],
-                ['Within the limits', point.feasible ? 'yes' : 'no'],
-              ]);
-        },
-      },
-      series: [
-        {
-          type: 'scatter',
-          symbolSize: 8,
-          data: points.map(({ volatility, excess_return: gain, feasible, pareto }) => {
-            const { color } = look.stroke(pareto ? 'main' : 'benchmark');
-            return {
-              value: [volatility, gain],
-              symbol: pareto ? 'diamond' : 'circle',
-              itemStyle: feasible
-                ? { color, opacity: pareto ? 1 : 0.55 }
-                : { color: 'transparent', borderColor: color, borderWidth: 1 },
-            };
-          }),
-        },
-      ],
-    }),
-    [points],
-  );
-  const mark = useCallback(({ row }: { row: number }) => ({ seriesIndex: 0, dataIndex: row }), []);
   return (
-    <Chart
+    <ScatterChart
       id="risk-return"
       title={`${plural(points.length, 'trial')} by risk and return`}
-      about="In the scenarios and on the training history. Diamonds: none is as good in both and better in one. Hollow: beyond a limit."
-      table={table}
-      option={option}
+      about="Means over the scenarios, in sample."
+      label="Trial"
+      points={drawn}
+      groups={GROUPS}
+      xAxis={VOLATILITY}
+      yAxis={RETURN}
+      more={MORE}
       height={240}
-      mark={mark}
     />
   );
 }

@@ -14,7 +14,6 @@ import { Answered } from '../app/states';
 import { Verdict } from '../app/Verdict';
 import { clock, dollars, duration, number, percent, plural } from '../numbers/format';
 import { AgentCards } from './AgentCards';
-import { stepsOf } from './agents';
 import { useCancelMutation } from './charts';
 import { WAYS, type Way } from './connections';
 import { EventList } from './EventList';
@@ -33,11 +32,11 @@ export function Component() {
 function LiveRun({ job, refresh }: { job: Job; refresh: () => unknown }) {
   const { id, name, state, result } = job;
   const following = useRun(id);
-  const { feed, team } = following;
+  const { feed, team, steps } = following;
   const progress = feed.progress ?? job.progress;
   const ended = ENDED.has(state);
   const done = following.status === 'ended';
-  const waits = feed.entries.at(-1)?.event.event === 'approval_requested';
+  const waits = feed.kind === 'approval_requested';
   useEffect(() => {
     if (done || waits) refresh();
   }, [done, waits, refresh]);
@@ -111,7 +110,7 @@ function LiveRun({ job, refresh }: { job: Job; refresh: () => unknown }) {
             />
           </Panel>
         )}
-        <AgentCards team={team} steps={stepsOf(feed.entries)} trials={trials} />
+        <AgentCards team={team} steps={steps} trials={trials} />
         <LiveCharts id={id} running={!ended} />
         <Panel title="What happened">
           <EventList entries={feed.entries} />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { NO_WORK, workOf } from './agents';
+import { NO_STEPS, NO_WORK, stepsOf, workOf } from './agents';
 import type { LiveEvent } from './feed';
 
 const entry = (event: object, line = '') => ({ sequence: 1, event, line }) as unknown as LiveEvent;
@@ -43,5 +43,16 @@ describe('workOf', () => {
   it('has no price where a model has none', () => {
     const answered = optimizer('model_answered', { input_tokens: 1, output_tokens: 1, dollars: null });
     expect(workOf(NO_WORK, [answered, answered]).optimizer.dollars).toBeNull();
+  });
+});
+
+describe('stepsOf', () => {
+  it('follows the nodes of the code, whose search may begin again', () => {
+    const node = (kind: string, name: string) => entry({ event: kind, node: name });
+    const first = stepsOf(NO_STEPS, [node('node_started', 'search'), node('node_finished', 'search')]);
+    expect(first).toEqual({ search: 'answered', judgement: 'waiting' });
+    const again = stepsOf(first, [node('node_started', 'search'), node('node_started', 'aggregate')]);
+    expect(again).toEqual({ search: 'working', judgement: 'working' });
+    expect(stepsOf(again, [entry({ event: 'trial_finished', node: 'search' })])).toEqual(again);
   });
 });

@@ -23,8 +23,8 @@ const IDLE: AgentWork = { state: 'waiting', rounds: 0, tools: [], decision: null
 export const NO_WORK: Team = { risk_manager: IDLE, market_analyst: IDLE, optimizer: IDLE, explainer: IDLE };
 
 /** The team after more events. */
-export function workOf(team: Team, entries: readonly LiveEvent[]): Team {
-  return entries.reduce(after, team);
+export function workOf(team: Team, events: readonly LiveEvent[]): Team {
+  return events.reduce(after, team);
 }
 
 function after(team: Team, { event, line }: LiveEvent): Team {
@@ -68,17 +68,27 @@ function changeBy(event: LiveEvent['event'], line: string, work: AgentWork): Par
   }
 }
 
-/** The steps that code takes. A search that an optimizer continues works again. */
-export function stepsOf(entries: readonly LiveEvent[]): { search: AgentState; judgement: AgentState } {
-  return { search: stateOf('search', entries), judgement: stateOf('aggregate', entries) };
+/** The steps that code takes. */
+export interface Steps {
+  search: AgentState;
+  judgement: AgentState;
 }
 
-function stateOf(node: string, entries: readonly LiveEvent[]): AgentState {
-  for (let place = entries.length - 1; place >= 0; place -= 1) {
-    const event = entries[place]?.event;
-    if (event?.node !== node) continue;
-    if (event.event === 'node_finished') return 'answered';
-    if (event.event === 'node_started') return 'working';
-  }
-  return 'waiting';
+export const NO_STEPS: Steps = { search: 'waiting', judgement: 'waiting' };
+
+/** The steps after more events. A search that an optimizer continues works again. */
+export function stepsOf(steps: Steps, events: readonly LiveEvent[]): Steps {
+  return {
+    search: stateOf('search', events) ?? steps.search,
+    judgement: stateOf('aggregate', events) ?? steps.judgement,
+  };
+}
+
+/** The state that the last of these events gives a node; null if none changes it. */
+function stateOf(node: string, events: readonly LiveEvent[]): AgentState | null {
+  const last = events.findLast(
+    ({ event }) => event.node === node && (event.event === 'node_started' || event.event === 'node_finished'),
+  );
+  if (last === undefined) return null;
+  return last.event.event === 'node_finished' ? 'answered' : 'working';
 }

@@ -7,29 +7,47 @@ export type Progress = LiveEvent['progress'];
 export type Kind = LiveEvent['event']['event'];
 export type EventOf<Name extends Kind> = Extract<LiveEvent['event'], { event: Name }>;
 
+/** A line of the list. Whole events would take some kilobytes each, and a run has thousands. */
+export interface Entry {
+  sequence: number;
+  at: string;
+  line: string;
+  /** The first of a step. */
+  opens: boolean;
+}
+
 export interface Feed {
-  entries: readonly LiveEvent[];
+  entries: readonly Entry[];
   /** Number of the last event, after which a connection goes on. */
   last: number;
+  /** Kind of the last event. */
+  kind: Kind | null;
   progress: Progress | null;
 }
 
-export const EMPTY: Feed = { entries: [], last: 0, progress: null };
+export const EMPTY: Feed = { entries: [], last: 0, kind: null, progress: null };
 
-/** The feed with what is new in `news`. What follows a gap is left out: the connection has to fetch the gap first. */
-export function append(feed: Feed, news: readonly LiveEvent[]): Feed {
+/** What follows the feed in `news`. What follows a gap is left out: the connection has to fetch the gap first. */
+export function following({ last }: Feed, news: readonly LiveEvent[]): LiveEvent[] {
   const fresh: LiveEvent[] = [];
-  let last = feed.last;
-  for (const entry of news) {
-    if (entry.sequence === last + 1) {
-      fresh.push(entry);
-      last = entry.sequence;
-    }
+  for (const event of news) {
+    if (event.sequence === last + fresh.length + 1) fresh.push(event);
   }
+  return fresh;
+}
+
+/** The feed with the events that follow it. */
+export function append(feed: Feed, fresh: readonly LiveEvent[]): Feed {
   const newest = fresh.at(-1);
-  return newest === undefined
-    ? feed
-    : { entries: [...feed.entries, ...fresh], last, progress: newest.progress };
+  if (newest === undefined) return feed;
+  const { sequence: last, progress, event } = newest;
+  return { entries: [...feed.entries, ...fresh.flatMap(entryOf)], last, kind: event.event, progress };
+}
+
+function entryOf({ sequence, event, line }: LiveEvent): Entry[] {
+  if (!line) return [];
+  const words = line.replaceAll(/(?<=[a-z])_(?=[a-z])/g, ' '); // names of tools and settings
+  return [{ sequence, at: event.at, line: words, opens: event.event === 'node_started' }];
 }
 
 /** Whether `news` begins beyond what follows the feed. */

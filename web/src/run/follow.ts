@@ -1,14 +1,15 @@
 /** Follows a run until it ends: connects, connects again after a cut, and goes another way where one is blocked. */
 
-import { NO_WORK, workOf, type Team } from './agents';
+import { NO_STEPS, NO_WORK, stepsOf, workOf, type Steps, type Team } from './agents';
 import { CONNECT, type End, type Way } from './connections';
-import { append, EMPTY, hasGap, type Feed, type LiveEvent } from './feed';
+import { append, EMPTY, following, hasGap, type Feed, type LiveEvent } from './feed';
 
 export type Status = 'connecting' | 'live' | 'lost' | 'ended' | 'gone';
 
 export interface Following {
   feed: Feed;
   team: Team;
+  steps: Steps;
   status: Status;
   way: Way;
   /** When something last arrived, in milliseconds. */
@@ -18,6 +19,7 @@ export interface Following {
 export const BEFORE: Following = {
   feed: EMPTY,
   team: NO_WORK,
+  steps: NO_STEPS,
   status: 'connecting',
   way: 'websocket',
   lastSign: null,
@@ -27,7 +29,9 @@ const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 /** So many connections in a row that bring nothing show that a way is blocked; one that did bring events, rather the service. */
 const TRIES = 2;
 const TRIES_AGAIN = 8;
-const PAINTS_MS = 100;
+/** From the first event of a burst to its paint, and between two paints. */
+const GATHER_MS = 16;
+const PAINTS_MS = 50;
 
 /** Reports the run as it comes; returns what stops it. `preferred` is the first way to try. */
 export function follow(run: string, preferred: Way, report: (following: Following) => void): () => void {
@@ -36,7 +40,7 @@ export function follow(run: string, preferred: Way, report: (following: Followin
   let painting: ReturnType<typeof setTimeout> | undefined;
   let painted = -Infinity;
 
-  /** At once after a pause, so that one event does not wait; otherwise with what arrives meanwhile. */
+  /** After a pause with what arrives within a frame; otherwise with what arrives until the next paint. */
   const change = (part: Partial<Following>) => {
     now = { ...now, ...part };
     painting ??= setTimeout(
@@ -45,7 +49,7 @@ export function follow(run: string, preferred: Way, report: (following: Followin
         painted = performance.now();
         if (!stop.signal.aborted) report(now);
       },
-      Math.max(0, painted + PAINTS_MS - performance.now()),
+      Math.max(GATHER_MS, painted + PAINTS_MS - performance.now()),
     );
   };
 
@@ -60,8 +64,12 @@ export function follow(run: string, preferred: Way, report: (following: Followin
       },
       events: (events: LiveEvent[]) => {
         const gap = hasGap(now.feed, events);
-        const feed = append(now.feed, events);
-        change({ feed, team: workOf(now.team, feed.entries.slice(now.feed.entries.length)) });
+        const fresh = following(now.feed, events);
+        change({
+          feed: append(now.feed, fresh),
+          team: workOf(now.team, fresh),
+          steps: stepsOf(now.steps, fresh),
+        });
         if (gap) cut.abort(); // the next connection begins at the gap
       },
     };

@@ -1,4 +1,5 @@
 import { Table } from '@mantine/core';
+import { memo } from 'react';
 
 import { Term } from '../app/Term';
 import { metric } from '../numbers/metric';
@@ -18,8 +19,13 @@ const TERMS: Partial<Record<(typeof SHOWN)[number], string>> = {
   turnover: 'Turnover',
 };
 
+interface Props {
+  rules: Rules;
+  catalogue: Catalogue;
+}
+
 /** The strategy beside what it is compared with, on the same days and after the same costs. */
-export function Comparison({ rules, catalogue }: { rules: Rules; catalogue: Catalogue }) {
+export const Comparison = memo(function Comparison({ rules, catalogue }: Props) {
   const columns = SHOWN.map((name) => ({
     name,
     about: catalogue.metrics.find((each) => each.name === name),
@@ -67,4 +73,4 @@ export function Comparison({ rules, catalogue }: { rules: Rules; catalogue: Cata
       </Table>
     </Table.ScrollContainer>
   );
-}
+});

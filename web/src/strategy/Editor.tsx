@@ -1,6 +1,6 @@
 import { Stack } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useCallback, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 
 import { problemOf } from '../api/problem';
@@ -37,10 +37,15 @@ export function Editor({ use, catalogue, saving }: Props) {
   const advanced = query.get('adv') === '1';
   const scenarios = useScenariosQuery();
   const request = useMemo(() => evaluationOf(draft, catalogue), [draft, catalogue]);
-  const [asked] = useDebouncedValue(request, PAUSE_MS);
+  const [asked] = useDebouncedValue(request, PAUSE_MS, { leading: true });
   const preview = usePictureQuery(asked);
-  const rules = useRulesQuery(asked, { skip: preview.isError || preview.isFetching }); // the picture comes first
-  const problem = preview.error === undefined ? null : problemOf(preview.error as Failure);
+  const [pictured] = useDebouncedValue(preview.isSuccess && !preview.isFetching ? asked : null, PAUSE_MS);
+  const rules = useRulesQuery(asked, { skip: pictured !== asked }); // the picture is drawn first
+  const problem = useMemo(
+    () => (preview.error === undefined ? null : problemOf(preview.error as Failure)),
+    [preview.error],
+  );
+  const names = useMemo(() => scenarios.data?.map(({ scenario }) => scenario.name) ?? [], [scenarios.data]);
   const chosen = scenarios.data?.filter(({ scenario }) => draft.scenarios?.includes(scenario.name)) ?? [];
   const search = useMemo(
     () =>
@@ -52,12 +57,15 @@ export function Editor({ use, catalogue, saving }: Props) {
     // oxlint-disable-next-line react/exhaustive-deps
     [draft, catalogue, chosen.length],
   );
-  const open = (value: boolean) => {
-    const next = new URLSearchParams(query);
-    if (value) next.set('adv', '1');
-    else next.delete('adv');
-    setQuery(next);
-  };
+  const open = useCallback(
+    (value: boolean) => {
+      const next = new URLSearchParams(query);
+      if (value) next.set('adv', '1');
+      else next.delete('adv');
+      setQuery(next);
+    },
+    [query, setQuery],
+  );
   const blocked =
     draft.name.trim() === ''
       ? 'Name the strategy, then start the search.'
@@ -68,7 +76,10 @@ export function Editor({ use, catalogue, saving }: Props) {
           : null;
   const [weighed] = useDebouncedValue(search, ESTIMATE_PAUSE_MS);
   const estimate = useEstimateQuery(weighed, { skip: blocked !== null });
-  const refused = estimate.error === undefined ? null : problemOf(estimate.error as Failure);
+  const errors = useMemo(() => {
+    const refused = estimate.error === undefined ? null : problemOf(estimate.error as Failure);
+    return { ...refused?.fields, ...problem?.fields };
+  }, [estimate.error, problem]);
   return (
     <div className={classes.editor}>
       <div className={classes.form}>
@@ -76,8 +87,8 @@ export function Editor({ use, catalogue, saving }: Props) {
           <Form
             draft={draft}
             catalogue={catalogue}
-            scenarios={scenarios.data?.map(({ scenario }) => scenario.name) ?? []}
-            errors={{ ...refused?.fields, ...problem?.fields }}
+            scenarios={names}
+            errors={errors}
             advanced={advanced}
             setAdvanced={open}
             change={change}
@@ -100,7 +111,7 @@ export function Editor({ use, catalogue, saving }: Props) {
           <Preview
             picture={preview.data}
             rules={rules.data}
-            rulesStale={rules.isFetching || preview.isFetching}
+            rulesStale={rules.isFetching || (problem === null && pictured !== asked)}
             catalogue={catalogue}
             stale={preview.isFetching || asked !== request || problem !== null}
           />

@@ -10,7 +10,7 @@ import {
   Text,
   TextInput,
 } from '@mantine/core';
-import { useState } from 'react';
+import { memo, useState } from 'react';
 
 import { FieldInput } from '../app/FieldInput';
 import { IconChevronDown, IconChevronUp } from '../app/icons';
@@ -53,7 +53,8 @@ const ADVANCED: readonly [Part, string][] = [
 const DEFAULT_SCENARIOS = 5;
 
 /** The fields of spec order: the basic ones, those of the chosen function beside it, the others on request. */
-export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvanced, change }: Props) {
+export const Form = memo(function Form(props: Props) {
+  const { draft, catalogue, scenarios, errors, advanced, setAdvanced, change } = props;
   const [importing, setImporting] = useState(false);
   const chosen = catalogue.weight_functions.find(({ name }) => name === draft.config.weight_function);
   const field = (part: Part, name: string): Field | undefined =>
@@ -172,4 +173,4 @@ export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvance
       />
     </Stack>
   );
-}
+});

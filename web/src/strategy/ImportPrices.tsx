@@ -16,11 +16,12 @@ interface Props {
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/;
 const FILES = '.csv,.xlsx,.parquet,.json';
+const ANY_DAYS = 'none';
 const CALENDARS = [
   { value: 'XNYS', label: 'Sessions of the New York exchange' },
   { value: 'XLON', label: 'Sessions of the London exchange' },
   { value: 'XETR', label: 'Sessions of Xetra' },
-  { value: 'none', label: 'Whatever days the file has' },
+  { value: ANY_DAYS, label: 'Whatever days the file has' },
 ];
 
 /** Stores a file of prices under a name; what is wrong with it is said, and nothing of it is stored. */
@@ -63,7 +64,11 @@ export function ImportPrices({ close, imported }: Props) {
             label="Name"
             description="Small letters, digits, - and _; a name that you have used gets a new version"
             value={name}
-            error={name === '' || NAME.test(name) ? undefined : 'Begin with a small letter'}
+            error={
+              name === '' || NAME.test(name)
+                ? undefined
+                : 'A small letter, then small letters, digits, - and _'
+            }
             onChange={(event) => {
               reset();
               setName(event.currentTarget.value);
@@ -71,7 +76,7 @@ export function ImportPrices({ close, imported }: Props) {
           />
           <Select
             label="Days"
-            description="Missing sessions are found by them"
+            description="Missing prices are found by them. A fund or an index of another market has days of its own"
             data={CALENDARS}
             allowDeselect={false}
             value={calendar}
@@ -85,6 +90,20 @@ export function ImportPrices({ close, imported }: Props) {
           {failure !== null && (
             <Alert role="alert" color="gray" icon={<IconAlertTriangle aria-hidden />} title={failure.title}>
               {failure.text}
+              {calendar !== ANY_DAYS && failure.text.includes(calendar) && (
+                <Button
+                  variant="default"
+                  size="compact-sm"
+                  mt="xs"
+                  display="block"
+                  onClick={() => {
+                    reset();
+                    setCalendar(ANY_DAYS);
+                  }}
+                >
+                  Take the days of the file
+                </Button>
+              )}
             </Alert>
           )}
           <Group justify="flex-end" gap="xs">

@@ -45,6 +45,7 @@ const strategyService = service.injectEndpoints({
     picture: build.query<Picture, EvaluationRequest>({
       query: (body) => ({ url: `evaluations?${PICTURE_FIELDS}`, method: 'POST', body }),
       keepUnusedDataFor: 300,
+      structuralSharing: false, // every number of another configuration differs
     }),
     rules: build.query<Rules, EvaluationRequest>({
       query: (body) => ({ url: 'evaluations?fields=held', method: 'POST', body }),
