@@ -70,6 +70,9 @@ for scheme in ("HTTP", "HTTPS", "ALL"):
     os.environ[f"{scheme}_PROXY"] = os.environ[f"{scheme.lower()}_proxy"] = "http://127.0.0.1:9"
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
 
+# No test reaches a public authority: each HTTP client would otherwise read the certificates of all, once per proxy.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("authority.pem"))
+
 # Tests write to memory if there is room: waiting for a disk would be a fifth of their time.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
