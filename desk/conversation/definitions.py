@@ -1,5 +1,6 @@
 """Definitions of terms: the glossary, and what the tables of strategies and metrics say of their rows."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -30,8 +31,20 @@ def definitions() -> dict[str, tuple[str, str]]:
     return terms
 
 
+BETWEEN = re.compile(r",? (?:and|or|versus|vs\.?|from) (?:an? |the )?")
+"""What stands between two terms."""
+
+
 def define(name: str) -> Definition:
-    terms = definitions()
+    """The definition of a term, or of two that are named together; `InvalidInput` for another."""
+    terms, both = definitions(), BETWEEN.split(name.strip())
+    if name.strip().casefold() not in terms and len(both) == 2:
+        first, second = map(define, both)
+        texts = " ".join(str(each.figures[0].value) for each in (first, second))
+        return Definition(
+            term=f"{first.term}, {second.term}",
+            figures=(sentence_figure("term_sentence", texts, "define_term.term_sentence"),),
+        )
     found = terms.get(name.strip().casefold())
     if found is None:
         raise InvalidInput("term", name, reason=f"{name} is no term of the glossary", allowed="a term of the glossary")

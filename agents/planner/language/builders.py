@@ -339,6 +339,8 @@ def open_holdout(form: Form) -> dict[str, Any]:
 
 def define_term(form: Form) -> dict[str, Any]:
     terms = form.take("term")
+    if len(terms) == 2 and {"difference", "differ", "versus", "vs"} & {word.text for word in form.reading.words}:
+        return {"term": form.reading.quote(terms[0].first, terms[1].last)}
     if len(terms) != 1:
         form.ask("Which term? Name one.")
     before = {form.reading.words[item.first - 1].text for item in terms if item.first}

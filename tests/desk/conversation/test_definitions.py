@@ -1,5 +1,7 @@
 """Definitions of terms: those of the glossary by every name, and those of the tables of metrics and strategies."""
 
+import re
+
 import pytest
 
 from desk.base.errors import InvalidInput
@@ -19,6 +21,13 @@ def test_every_term_of_the_glossary_is_defined_by_each_of_its_names() -> None:
 @pytest.mark.parametrize("name", ["CPPI", "sigmoid", "turnover", "PBO", "expected shortfall", "VaR"])
 def test_abbreviations_metrics_and_weight_functions_are_terms(name: str) -> None:
     assert define(name).term
+
+
+@pytest.mark.parametrize("names", ["volatility and drawdown", "VaR versus CVaR", "PBO and the chance of reversal"])
+def test_two_terms_are_defined_after_each_other(names: str) -> None:
+    first, second = re.split(" and the | and | versus ", names)
+    sentences = [str(define(name).figures[0].value) for name in (first, second)]
+    assert define(names).figures[0].value == " ".join(sentences)
 
 
 def test_every_row_of_the_tables_is_a_term() -> None:
