@@ -38,6 +38,17 @@ class Focus(Frozen):
     last: Offer | None = None
     """The last action."""
 
+    @property
+    def own_legs(self) -> tuple[str, str] | tuple[None, None]:
+        """The index and the bond of the person's only data set of such two; a bond is one by its name."""
+        pairs = [sorted(names, key=_is_bond) for names in self.data.values()]
+        pairs = [pair for pair in pairs if [_is_bond(name) for name in pair] == [False, True]]
+        return (pairs[0][0], pairs[0][1]) if len(pairs) == 1 else (None, None)
+
+
+def _is_bond(name: str) -> bool:
+    return "bond" in name.casefold()
+
 
 PRICES = ("universe", "safe", "cash", "exchange_rate")
 """Fields of a focus that say on what a strategy is evaluated; a request has them too."""

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from agents.planner.language.form import MEASURES, Form, filled
-from agents.planner.language.holdings import portfolio_of, safe_leg, shocks_of
+from agents.planner.language.holdings import legs_of, portfolio_of, shocks_of
 from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from agents.planner.language.windows import window_of
@@ -28,8 +28,8 @@ def evaluate(form: Form) -> dict[str, Any]:
     _decay(form, quotes)
     form.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
     strategy = filled({
-        "template": template, "saved": next(iter(form.names("saved")), None), "safe": safe_leg(form),
-        "assets": tuple(a for a in form.names("asset") if a != "cash"), "weight_function": function,
+        "template": template, "saved": next(iter(form.names("saved")), None), "weight_function": function,
+        **legs_of(form, lambda form: tuple(a for a in form.names("asset") if a != "cash")),
         "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes, **window_of(form),
     })  # fmt: skip
     again = form.take("sense", "again")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 from agents.planner.language.form import Form, filled
@@ -114,13 +115,24 @@ def _is_share(item: Item, *, bare: bool = False) -> bool:
     return item.unit in ("percent", "points") or 0.0 < item.size < 1.0
 
 
-def safe_leg(form: Form) -> str | None:
-    """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
+def legs_of(form: Form, assets: Callable[[Form], tuple[str, ...]]) -> dict[str, Any]:
+    """The safe leg and the other assets; "my index and my bond" are those of the only data set of such two."""
+    index, bond = form.focus.own_legs
+    safe, named = _safe_leg(form, bond), assets(form)
+    if safe == bond and index and "my index" in form.reading.text.lower():
+        named = tuple(dict.fromkeys(index if name == "sp500" else name for name in named))
+    return {"safe": safe, "assets": named}
+
+
+def _safe_leg(form: Form, bond: str | None) -> str | None:
+    """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND", or "my bond" itself."""
     for cue in form.take("sense", "safe_leg"):
-        beside = [i for i in form.all("asset") if form.near(i, cue)]
-        if beside:
-            asset = max(beside, key=lambda i: i.first)
-            form.use(asset)
-            return asset.value
-        form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
+        mine = bond if cue.text.lower() == "my bond" else None
+        beside = [i for i in form.all("asset") if i.value != "sp500" and form.near(i, cue)]
+        if beside and not (mine and beside[-1].first != cue.last):
+            form.use(beside[-1])
+            return beside[-1].value
+        if not mine:
+            form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
+        return mine
     return None

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
-from agents.planner.language.holdings import safe_leg
+from agents.planner.language.holdings import legs_of
 from agents.planner.language.lexicon import VOCABULARY
 from agents.planner.language.windows import window_of
 from desk.figures.guard.numbers import find_numbers
@@ -31,8 +31,8 @@ def search(form: Form) -> dict[str, Any]:
         form.take("amount", "transaction_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
-        **window_of(form), "safe": safe_leg(form),
-        "name": next(iter(form.names("name")), None), "assets": _assets(form), **quotes,
+        **window_of(form), **legs_of(form, _assets),
+        "name": next(iter(form.names("name")), None), **quotes,
         "lookbacks": tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback"),
         "weight_functions": form.choice("function", space.weight_functions),
         "estimators": form.choice("estimator", [name for name, row in ESTIMATORS.items() if row.searched]),

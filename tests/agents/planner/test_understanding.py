@@ -315,6 +315,18 @@ def test_data_of_ones_own_are_assets_by_name(text: str, tool: str, arguments: di
     assert calls_of(text, FRESH) != [(tool, arguments)]
 
 
+def test_my_index_and_my_bond_are_those_of_the_only_data_set_of_both() -> None:
+    said = "my index and my bond, rebalanced monthly: is the 12-month rule still good?"
+    tool, arguments = call_of(said, OWN)
+    assert tool == "evaluate_strategy"
+    assert (arguments["strategy"]["assets"], arguments["strategy"]["safe"]) == (("EQ",), "BOND")
+    assert arguments["strategy"]["template"] == "twelve_month_rule"
+    tool, arguments = call_of("optimize my index EQ with my bond BOND", OWN)
+    assert (tool, arguments["wish"]["assets"], arguments["wish"]["safe"]) == ("run_optimization", ("EQ",), "BOND")
+    two = OWN.model_copy(update={"data": {**OWN.data, "other": ("INDEX", "BONDS")}})
+    assert understand(said, two).calls == understand(said, FRESH).calls == ()
+
+
 def test_what_follows_a_search_in_a_message_is_on_its_prices() -> None:
     search = "optimize legs with BOND as the safe leg"
     [_, judged] = calls_of(f"{search}; is the 12-month rule still good?", OWN)
