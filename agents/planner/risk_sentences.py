@@ -183,6 +183,12 @@ def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[S
         )
 
 
+def _odds(probability: float, above: str, below: str, even: str) -> str:
+    """The words for a probability above, below or at a half, at the precision that is shown."""
+    percent = round(100.0 * probability)
+    return even if percent == 50 else above if percent > 50 else below
+
+
 def describe_wealth(result: WealthOutlook, message: str) -> list[str]:
     return answering_first(_describe_outcomes(result), message)
 
@@ -191,13 +197,15 @@ def _describe_outcomes(result: WealthOutlook) -> Iterator[Sentence]:
     ids = {figure.id for figure in result.figures}
     yield Sentence("{{wealth_sentence}}", "")
     if result.goal is not None:
-        likely = "more likely than not" if result.goal.value > 0.5 else "less likely than not"
+        likely = _odds(result.goal.value, "more likely than not", "less likely than not", "as likely as not")
         yield Sentence(
             f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}.",
             "goal",
         )
     if "wealth_ruin_probability" in ids:
-        lasts = "likely to last" if result.ruin.value < 0.5 else "more likely than not to run out"
+        lasts = _odds(
+            result.ruin.value, "more likely than not to run out", "likely to last", "as likely to last as to run out"
+        )
         yield Sentence(
             f"The money is {lasts}: the probability that the money runs out is {{{{wealth_ruin_probability}}}}.", "ruin"
         )

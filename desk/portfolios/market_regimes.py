@@ -10,8 +10,9 @@ from desk.figures.figures import Figure, format_figure
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
 from desk.market.regimes import regime_of
-from desk.portfolios.holdings import Assets, load_assets
+from desk.portfolios.holdings import INDEX, Assets, load_assets
 from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
+from desk.portfolios.risk_in_words import INDEX_NAME
 from quant.covariance.estimators import correlation, sample
 from quant.numeric.arrays import Floats
 from quant.numeric.units import DAYS
@@ -73,12 +74,13 @@ _PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "ne
 
 def _add_sentences(sheet: Sheet, n: int, regime: MarketRegime, day: str, figures: Sequence[Figure]) -> None:
     """The state of a market and its volatility, with the day on which they stand."""
+    name = INDEX_NAME if regime.asset.lower() == INDEX else regime.asset
     volatility = next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_volatility")
     band = f"{volatility} a year, {_BANDS[regime.volatility_band]} against its past"
     where = f"On {day}, the last day before the locked holdout,"
-    state = f"{regime.asset} was in {_PHASES[regime.phase]} with {_TRENDS[regime.trend]}"
+    state = f"{name} was in {_PHASES[regime.phase]} with {_TRENDS[regime.trend]}"
     sheet.say(f"{n}_state_sentence", f"{where} {state}; its volatility was {band}.")
-    sentence = f"{where} the volatility of {regime.asset} was {band}."
+    sentence = f"{where} the volatility of {name} was {band}."
     sheet.say(f"{n}_volatility_sentence", sentence)
 
 

@@ -178,7 +178,9 @@ def _build_catalog(scenarios: tuple[Scenario, ...], total: float = 1.0) -> Scena
     names = ", ".join(spaced(scenario.name) for scenario in scenarios)
     scaled = abs(total - 1.0) > TOLERANCE
     scaling = f" Their probabilities add to {number(100.0 * total)}% as given, and are shown scaled to 100%."
-    listed = f"There are {plural(len(scenarios), 'scenario')}: {names}."
+    own = [spaced(scenario.name) for scenario in scenarios if scenario.name not in built_in_names]
+    yours = f"; your own among them: {', '.join(own)}" if own else "; none of them is your own"
+    listed = f"There are {plural(len(scenarios), 'scenario')}: {names}{yours}."
     sheet.say("list_sentence", listed + (scaling if scaled else ""))
     return ScenarioCatalog(
         entries=tuple(

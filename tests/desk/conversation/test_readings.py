@@ -49,6 +49,7 @@ def test_every_field_is_said_without_the_machinery(tool: str) -> None:
          "60% in the S&P 500 and cash"),
         ("assess_portfolio", {"shocks": [{"factor": "sp500", "direction": "falls", "move": "-25%"}]},
          "the S&P 500 falls by 25%"),
+        ("assess_portfolio", {"horizon": "month", "level": "99%"}, "over a month, at 99%"),
         ("define_term", {"term": "CVaR"}, "the meaning of CVaR"),
         ("list_saved", {"what": "data"}, "the list of your data sets"),
     ],
