@@ -44,7 +44,7 @@ NAMED: Final = tuple(
 SAVED: Final = re.compile(
     r"\b(?:load|saved|stored|reload)(?: up)?(?: the| my| one| it)*(?: strategy| rule| config)?"
     r"(?: (?:as|called|named|under))?,? "
-    rf"['\"]?(?!strateg|rule|as|under|it|one|run|result|in|the|up){_NAME}",
+    rf"['\"]?(?!strateg|rule|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
     re.IGNORECASE,
 )
 BREAKS: Final = re.compile(r"[.;:!?]\s|[,(){}\[\]\n|=]")
