@@ -149,10 +149,11 @@ def copy_files(argument: str, image: Image, images: Mapping[str, Image], context
 
 def copy(source: Path, target: Path) -> None:
     """Copy a file, or the content of a folder into an existing or a new one, with times and owners."""
+    name = str(source)
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
-        source = source / "."
-    subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(target)], check=True)
+        name += "/."
+    subprocess.run(["cp", "-a", "--reflink=auto", name, str(target)], check=True)
 
 
 def context_of(root: Path, target: Path) -> Path:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -106,6 +107,8 @@ def test_the_service_is_found_healthy(image: Image) -> None:
         enter = ["nsenter", "--target", inside, "--mount", "--pid", "--root", "--wd"]
         line = [*enter, "env", "-i", *variables, "sh", "-c", check]
         assert subprocess.run(line, timeout=60).returncode == 0
-    finally:
-        server.terminate()
+        os.kill(int(inside), signal.SIGTERM)  # as a container engine stops the first process
         server.wait(60)
+    finally:
+        server.kill()
+        server.wait()
