@@ -606,7 +606,9 @@ async def test_an_answer_whose_last_event_was_read_is_among_the_messages(home):
         async for _ in ask(dependencies, OWNER, talk, JOKE):
             pass
         key = turn_key(OWNER, talk, 1)
-        answered = (await store.records.get(key)).document
+        record = await store.records.get(key)
+        assert record is not None
+        answered = record.document
         await store.records.put(key, {**answered, "state": "running"})
         late = replace(store, records=Answering(store.records, key, answered))
         messages, _ = await message_page(late, OWNER, talk, after=None, limit=10)
