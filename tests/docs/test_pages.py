@@ -20,7 +20,10 @@ from tests.python_names import defined_names
 LONGEST_README = 250
 OF_OTHER_PROGRAMS = {
     "docs/deployment.md": {"--cloudformation-execution-policies", "--dry-run", "--without"},  # of cdk and infra
-    "docs/operations.md": {"--read-only", "--tmpfs", "--rm", "--build-arg"},  # of docker
+    "docs/operations.md": {
+        *("--read-only", "--tmpfs", "--rm", "--build-arg", "--platform"),  # of docker
+        "--group",  # of uv
+    },
 }
 """Options in the prose and the console samples of a page that belong to another program."""
 OF_THE_READER = {"tests/graphs/test_mine.py"}
@@ -30,6 +33,7 @@ OF_OTHERS = {
     *("RESPONSE_STREAM", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"),  # of AWS
     *("BIND_HOST", "GATEWAY_PORT", "IOT_MTLS_ENABLED"),  # of MiniStack
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"),  # of OpenTelemetry
+    "IMAGE_ROOT",  # of a test of the image
 }
 """Names in capitals on the pages that are no settings of Stratigos."""
 TERMS_OF_THE_VERDICT = (
