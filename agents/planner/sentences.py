@@ -62,7 +62,7 @@ def _describe_refusal() -> Iterator[str]:
 
 
 def _describe_definition(definition: Definition, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
-    yield "{{term_sentence}}"
+    yield f"{{{{{definition.figures[0].id}}}}}"
 
 
 _DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any, str], Iterable[str | Claim]]]] = {

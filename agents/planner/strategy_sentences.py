@@ -112,7 +112,7 @@ def _cautions(result: QuickEvaluation) -> Iterator[str]:
 
 
 def describe_saved_strategy(result: SavedConfiguration, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
-    yield "Saved under the name {{saved_name}}; the version of the saved strategy is {{saved_version}}."
+    yield "The strategy was saved under the name {{saved_name}}; its version as a saved strategy is {{saved_version}}."
     yield "You can ask for it by that name; earlier versions are never overwritten."
 
 

@@ -204,7 +204,10 @@ async def compute_once(
     async with context.evidence.lock:
         record = await context.store.records.get(key)
         if record is None:
-            document = {**await _document(compute), "reading": reading_sentence(tool, plain)}
+            document = await _document(compute)
+            held = document["changes"].get("portfolio") if "portfolio" in plain else None
+            # also of holdings that were named before
+            document |= {"reading": reading_sentence(tool, plain | ({"portfolio": held} if held else {}))}
             document = await _store_once(context.store, key, document)
         else:
             document = record.document

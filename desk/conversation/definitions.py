@@ -43,25 +43,34 @@ def define(name: str) -> Definition:
         texts = " ".join(str(each.figures[0].value) for each in (first, second))
         return Definition(
             term=f"{first.term}, {second.term}",
-            figures=(sentence_figure("term_sentence", texts, "define_term.term_sentence"),),
+            figures=(_figure(f"{first.term} {second.term}", texts),),
         )
     found = terms.get(name.strip().casefold())
     if found is None:
         raise InvalidInput("term", name, reason=f"{name} is no term of the glossary", allowed="a term of the glossary")
     rows = {
-        "term_name": ("term", found[0]),
-        "term_definition": ("definition", found[1]),
+        f"{_slug(found[0])}_name": ("term", found[0]),
+        f"{_slug(found[0])}_definition": ("definition", found[1]),
     }
     return Definition(
         term=found[0],
         figures=(
-            sentence_figure("term_sentence", _sentence(name, *found), "define_term.term_sentence"),
+            _figure(found[0], _sentence(name, *found)),
             *(
                 Figure(id=id_, quantity=quantity, value=value, unit="text", source=f"define_term.{id_}")
                 for id_, (quantity, value) in rows.items()
             ),
         ),
     )
+
+
+def _figure(terms: str, text: str) -> Figure:
+    """Each term has an id of its own, since an answer may define several."""
+    return sentence_figure(f"{_slug(terms)}_sentence", text, "define_term.term_sentence")
+
+
+def _slug(terms: str) -> str:
+    return "term_" + re.sub(r"[^a-z0-9]+", "_", terms.casefold()).strip("_")
 
 
 def _sentence(asked: str, name: str, definition: str) -> str:

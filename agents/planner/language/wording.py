@@ -7,7 +7,7 @@ from rapidfuzz import fuzz
 
 from agents.planner.language.understanding import Proposal
 from desk.base.text import sentence_case
-from desk.conversation.readings import describe_call
+from desk.conversation.readings import SUBJECTS, describe_call
 from desk.conversation.reply import OFFERS
 from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim, Figure
@@ -26,15 +26,15 @@ def offered(proposals: Sequence[Proposal], figures: Sequence[Figure]) -> list[st
     if first.unused:
         words = ", ".join(f"“{word}”" for word in dict.fromkeys(first.unused) if word.isalpha())
         sentence = f"It is not clear what {words} is to say here." if words else ""
-        texts.append(sentence if sentence and _passes(sentence, figures) else "Part of your message has no use here.")
-    if first.doubts:
-        texts.append(f"{sentence_case(first.doubts[0])}.")
+        texts.append(sentence if sentence and _passes(sentence, figures) else "Not every word of it could be used.")
+    texts += [f"{sentence_case(doubt)}." for doubt in first.doubts[:1]]
     for n, proposal in enumerate(proposals):
         lead = "Did you mean" if n == 0 else "Or"
-        texts.append(f"{lead} {describe_call(proposal.call.tool, proposal.call.arguments, say)}?")
+        text = f"{lead} {describe_call(proposal.call.tool, proposal.call.arguments, say)}?"
+        texts.append(text if _passes(text, figures) else f"{lead} {SUBJECTS[proposal.call.tool]}?")
     if not first.questions:
         texts.append("Reply yes for the topmost of these, or its place in the list.")
-    return [text if _passes(text, figures) else UNCLEAR for text in texts]
+    return [text for text in texts if _passes(text, figures)]
 
 
 def _passes(text: str, figures: Sequence[Figure]) -> bool:
