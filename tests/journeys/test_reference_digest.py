@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "f77523acb237b3c2ef2a9f74349a502db7a9827ff5940e3168688056ac85908c"
+DEMO_DIGEST = "4b347054620d98be429b945183dfbf29f5cee6bb18bb3f11c142a588084c4f59"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "e53e6344c77766808755ab24e4173d8bc7fc0e9c26b8923e9616cd8762adae63"
+REDUCED_DIGEST = "ae6f404965ec99e6ae0b8952e3e6571c883c1a02561b651ca40ee99a502f158d"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
