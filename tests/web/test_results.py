@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -12,6 +13,29 @@ from api.export.formatting import bps, number, percent
 
 TABS = ["", "risk", "time", "search", "trials", "costs", "manifest"]
 FACTOR = 1.37
+ONE_SYMBOL = range(15, 36)
+"""Coloured pixels of one point; more are points that overlap."""
+MOST_PIXELS_OFF = 2.0
+_MARKS = """canvas => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+    const free = new Set();
+    for (let at = 0; at < width * height; at++) {
+        const [red, green, blue, alpha] = data.subarray(4 * at, 4 * at + 4);
+        if (alpha > 100 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) free.add(at);
+    }
+    const marks = [];
+    for (const start of free) {
+        free.delete(start);
+        const mark = [start];
+        for (const at of mark)
+            for (const next of [at - 1, at + 1, at - width, at + width]) if (free.delete(next)) mark.push(next);
+        const mean = (part) => mark.reduce((sum, at) => sum + part(at), 0) / mark.length;
+        marks.push({ x: mean((at) => at % width), y: mean((at) => Math.floor(at / width)), size: mark.length });
+    }
+    return marks;
+}"""
+"""The connected areas of strong colour; axes and labels are grey."""
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +185,37 @@ def test_a_number_opens_its_computation_at_its_own_address(browse, job, answers)
     expect(dialog).to_be_visible()
     page.go_back()
     expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("tab", ["search", "trials"])
+def test_a_point_under_the_mouse_shows_the_numbers_of_its_own_trial(browse, job, answers, tab):
+    page = browse().open(f"/runs/{job}/results?tab={tab}")
+    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+    canvas, tooltip = page.locator("#figure-risk-return canvas"), page.locator("#figure-risk-return .chart-tooltip")
+    canvas.scroll_into_view_if_needed()
+    while len(marks := [each for each in canvas.evaluate(_MARKS) if each["size"] in ONE_SYMBOL]) < 5:
+        page.wait_for_timeout(50)  # it is not drawn yet
+    trials = {point["trial"]: point for point in answers["charts"]["risk_return"]["points"]}
+    places: list[tuple[float, float, float, float]] = []
+    shown = ""
+    for mark in marks:
+        canvas.hover(position={"x": mark["x"], "y": mark["y"]})
+        expect(tooltip).not_to_have_text(shown)
+        shown = tooltip.inner_text()
+        heading, *values = shown.split("\n")
+        trial = trials[int(re.findall(r"\d+", heading)[0])]
+        assert heading.endswith(trial["weight_function"].replace("_", " "))
+        assert values[1::2] == [
+            percent(trial["volatility"]),
+            percent(trial["excess_return"]),
+            percent(trial["drawdown"]),
+            number(10_000 * trial["objective"], 0),
+        ]
+        places.append((trial["volatility"], trial["excess_return"], mark["x"], mark["y"]))
+    volatility, excess_return, x, y = np.array(places).T
+    for values, pixels in ((volatility, x), (excess_return, y)):
+        scale = np.polynomial.Polynomial.fit(values, pixels, 1)
+        assert np.abs(scale(values) - pixels).max() < MOST_PIXELS_OFF
 
 
 def test_a_selection_in_the_address_filters_the_table_on_the_service(browse, service, job, answers):
