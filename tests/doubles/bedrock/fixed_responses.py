@@ -34,6 +34,7 @@ def endpoint(answer: Callable[[dict[str, Any]], Reply | None]) -> Generator[str]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer is sent in two parts, of which the second would wait
 
         def do_POST(self) -> None:
             self.close_connection = True

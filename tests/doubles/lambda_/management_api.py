@@ -60,6 +60,7 @@ def management_api() -> Generator[Gateway]:
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer is sent in two parts, of which the second would wait
 
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))

@@ -91,6 +91,7 @@ class Lambda(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is sent in two parts, of which the second would wait
     server: Lambda  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def log_message(self, *args: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
