@@ -46,6 +46,11 @@ async def assess_portfolio(
 ) -> tuple[str, PortfolioRisk | Refusal]:
     """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, crises and stress.
 
+    For "risk of 60% S&P 500 and 40% cash worth EUR 1m", "99% VaR over 10 days of 60% AAPL and 40% JNJ", "what do I
+    lose if the index falls by 30%?" and "how correlated are KO and PEP?". A later question about the same holdings
+    leaves them out: "and since 2010?". Not for a rule that changes its weight (`evaluate_strategy`), and not for
+    years of saving (`simulate_wealth`).
+
     Args:
         portfolio: Holdings, or none for those of the conversation.
         loss: For the reverse stress, which finds the most likely way to lose so much within 21 sessions.
@@ -87,6 +92,9 @@ async def compare_allocations(
 ) -> tuple[str, Allocations | Refusal]:
     """Ways to mix stocks, side by side: weights, volatility, shares of risk.
 
+    For "how should I split money between AAPL, KO and XOM?" and "compare risk parity and HRP for them". Not for two
+    results (`compare_results`), and not for shares that the person has given (`assess_portfolio`).
+
     Args:
         assets: Tickers, at least two, or `stocks` for all twenty.
         methods: All where none is named.
@@ -112,6 +120,9 @@ async def analyse_market(
 ) -> tuple[str, MarketAnalysis | Refusal]:
     """Regime of one or several assets: how high volatility stands, where the trend points, how deep it fell.
 
+    For "how nervous is the market?" and "is Apple in an uptrend?". It describes the end of the bundled prices and
+    forecasts nothing.
+
     Args:
         assets: `sp500` for the index, or tickers.
     """
@@ -129,7 +140,12 @@ async def analyse_market(
 async def simulate_wealth(
     plan: SavingsWish, runtime: ToolRuntime[ChatContext, Any]
 ) -> tuple[str, WealthOutlook | Refusal]:
-    """Money over years on simulated markets: percentiles, chances of loss, of ruin and of reaching a goal."""
+    """Money over years on simulated markets: percentiles, chances of loss, of ruin and of reaching a goal.
+
+    For "EUR 500k in the S&P 500 for 10 years, adding EUR 1,000 a month" and "will $2m last 25 years if I take out
+    4% a year?". A change of the last plan names only what differs. Not for the past (`show_tearsheet`), and not for
+    a loss within days (`assess_portfolio`).
+    """
     context = runtime.context
 
     async def compute() -> tuple[WealthOutlook, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from langchain.tools import ToolRuntime, tool
 
@@ -20,6 +20,7 @@ from desk.conversation.answers import (
 )
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.listings import list_kept
+from desk.conversation.readings import TOPICS
 from desk.conversation.wishes import Name
 from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
@@ -72,17 +73,24 @@ _OF_TOPIC: dict[Topic, str] = {
 """Pattern for the start of the ids of a topic's figures."""
 
 
+_TOPICS = f"What is asked: {'; '.join(f'`{topic}`: {words}' for topic, words in TOPICS.items())}."
+
+
 @tool(parse_docstring=True, response_format="content_and_artifact")
 async def explain_result(
-    topic: Topic,
+    topic: Annotated[Topic, _TOPICS],
     runtime: ToolRuntime[ChatContext, Any],
     run: Name = "last",
     detail: Name | None = None,
 ) -> tuple[str, ResultExplanation | Refusal]:
     """Findings and figures of a stored result; nothing is computed anew.
 
+    For every question about a search that has ended: "is it luck?", "why is it red?", "why not sigmoid?", "and with
+    double the costs?", "what speaks against it?", "what do I do now?". Choose the topic whose description answers
+    the question; `summary` only if nothing else was asked. Not for the meaning of a term (`define_term`), and not
+    for a new search (`run_optimization`).
+
     Args:
-        topic: What is asked.
         run: `last`, `previous`, or the beginning of a run's id.
         detail: The weight function of an alternative, the name of a scenario, or a year or crisis: 2008, Lehman.
     """
@@ -127,6 +135,9 @@ async def compare_results(
 ) -> tuple[str, ResultComparison | Refusal]:
     """Why two stored results differ: requests, data, code, and the differences of their key figures.
 
+    For "why do the last two runs differ?". Not for two strategies or two ways to mix stocks, which were not
+    searched (`evaluate_strategy`, `compare_allocations`).
+
     Args:
         first: `previous`, `last`, or the beginning of a run's id.
         second: The other one.
@@ -151,7 +162,10 @@ async def compare_results(
 
 @tool(response_format="content_and_artifact")
 async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, RunList | Refusal]:
-    """The person's runs, newest first."""
+    """The person's runs, newest first.
+
+    For "list my runs" and "what did I search for last week?". Not for what one of them found (`explain_result`).
+    """
     context = runtime.context
 
     async def compute() -> tuple[RunList, dict[str, Any]]:
@@ -185,6 +199,8 @@ async def open_holdout(
     runtime: ToolRuntime[ChatContext, Any], run: Name = "last"
 ) -> tuple[str, OpenedHoldout | Refusal]:
     """Ask the person to open the locked holdout of a result; it can be opened once, and is logged.
+
+    Only where the person asks for it: "open the holdout". A person decides; without approval it stays locked.
 
     Args:
         run: `last`, `previous`, or the beginning of a run's id.

@@ -25,7 +25,11 @@ from desk.scenarios.repository import load_catalog
 async def estimate_optimization(
     wish: Wish, runtime: ToolRuntime[ChatContext, Any]
 ) -> tuple[str, SearchEstimate | Refusal]:
-    """What a search would take, in trials, evaluations, seconds and money; launches nothing."""
+    """What a search would take, in trials, evaluations, seconds and money; launches nothing.
+
+    For "what would 500 trials with 5,000 paths take?" and for a search that the person is not sure of yet. Not for
+    the costs of trading, which a search and `explain_result` tell.
+    """
     context = runtime.context
 
     async def compute() -> tuple[SearchEstimate, dict[str, Any]]:
@@ -41,7 +45,11 @@ async def estimate_optimization(
 async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, FinishedSearch | Refusal]:
     """Search strategies for a mandate, judge the best for luck, and return the findings; takes seconds to minutes.
 
-    A search above the desk's thresholds waits until a person approves it.
+    For a person who wants the best rule found: "optimize the S&P 500 with 10% volatility and at most 20% drawdown,
+    100 trials", and for a change of the last search: "the same with twice the costs" (base `last`). Not for one
+    strategy that the person names (`evaluate_strategy`), not for what a search would take
+    (`estimate_optimization`), and not for a question about a result (`explain_result`). A search above the desk's
+    thresholds waits until a person approves it.
     """
     context = runtime.context
 

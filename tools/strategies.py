@@ -40,7 +40,12 @@ from quant.strategies.family import PARAMETERS
 async def evaluate_strategy(
     strategy: StrategyWish, runtime: ToolRuntime[ChatContext, Any]
 ) -> tuple[str, QuickEvaluation | Refusal]:
-    """One strategy at once, on history and in the base case, beside 60/40, full investment and a constant weight."""
+    """One strategy at once, on history and in the base case, beside 60/40, full investment and a constant weight.
+
+    For "does the 12-month rule still hold?", "is 80/20 any better?", "and in 2008?", and for a change of the last
+    strategy: "weekly instead" (base `last`). Not for the best of many strategies (`run_optimization`), and not for
+    the risk of holdings (`assess_portfolio`).
+    """
     context = runtime.context
 
     async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
@@ -88,6 +93,8 @@ async def save_strategy(
 ) -> tuple[str, SavedConfiguration | Refusal]:
     """Keep the strategy that the conversation is about under a name; a name that is taken gets a new version.
 
+    For "save it as Core". Not without a name from the person, and not for a scenario (`add_scenario`).
+
     Args:
         name: As the person calls it.
     """
@@ -111,6 +118,9 @@ async def show_scenarios(
 ) -> tuple[str, ScenarioCatalog | Refusal]:
     """Simulated worlds: engine, expected return, volatility, cash rate, Sharpe ratio, correlation, probability.
 
+    For "show me the bear market" and "which scenarios are there?". Not for how a result did in a scenario
+    (`explain_result` with the topic `scenario`), and not for the market of today (`analyse_market`).
+
     Args:
         names: All where none is named.
     """
@@ -128,7 +138,11 @@ async def show_scenarios(
 async def add_scenario(
     scenario: ScenarioWish, runtime: ToolRuntime[ChatContext, Any]
 ) -> tuple[str, ScenarioCatalog | Refusal]:
-    """Keep a world of the person's own, made from another one."""
+    """Keep a world of the person's own, made from another one.
+
+    For "add a scenario called 2022-like, like the bear market, with a bond correlation of 0.4"; searches of the
+    conversation can use it from then on. Leave out what stays as it is in the other world.
+    """
     context = runtime.context
 
     async def compute() -> tuple[ScenarioCatalog, dict[str, Any]]:
@@ -152,7 +166,9 @@ async def add_scenario(
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
 async def remove_scenario(name: Name, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, RemovedScenario | Refusal]:
-    """Take back a world of the person's own; results that used it keep it. Not for built-in scenarios.
+    """Take back a world of the person's own; results that used it keep it.
+
+    For "remove the scenario 2022-like". Not for built-in scenarios, and not to leave one out of a search.
 
     Args:
         name: Of the scenario.

@@ -26,6 +26,10 @@ async def show_tearsheet(
 ) -> tuple[str, TearsheetSummary | Refusal]:
     """Tear sheet of a return series: growth, drawdowns, calendar years, tail, benchmark and past crises.
 
+    For "tear sheet of AAPL against the S&P 500", "how has Coca-Cola done over the years?" and "the tear sheet of
+    the winner". Not for a rule that was not searched (`evaluate_strategy`), and not for the value at risk
+    (`assess_portfolio`).
+
     Args:
         portfolio: An asset, or holdings with their shares.
         run: The winner of a result instead: `last`, `previous` or the beginning of an id.
