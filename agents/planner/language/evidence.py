@@ -59,7 +59,8 @@ def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) 
     if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
         return -1.0
     if ability.offer == "evaluate" and focus.last in OF_SEARCH and division.has("template"):
-        return -1.5 * asks("versus", division.reading.text)  # whether what was found is better than that
+        compared = asks("versus", division.reading.text) or "compar" in division.reading.text.lower()
+        return -1.5 * compared  # whether what was found is better than that
     about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
     if focus.last not in about or ability.topic is not None:
         return 0.0

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from agents.planner.language.likeness import EXAMPLES, Examples, Likeness
 from agents.planner.language.stems import corrected, skeleton, stem
 from desk.conversation.definitions import definitions
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
@@ -29,6 +30,8 @@ class Meaning(NamedTuple):
 HERE: Final = Path(__file__).parent
 VOCABULARY: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "vocabulary.toml").read_text(encoding="utf-8"))
 STOP_WORDS: Final = frozenset((HERE / "stop_words.txt").read_text(encoding="utf-8").split())
+
+STOP_STEMS: Final = frozenset(map(stem, STOP_WORDS))
 
 
 def _packed(table: str) -> dict[str, list[str]]:
@@ -78,6 +81,7 @@ class Lexicon:
 
     meanings: Mapping[Stems, frozenset[Meaning]]
     family: Mapping[Any, WeightRule]
+    likeness: Likeness
 
     @cached_property
     def longest(self) -> int:
@@ -115,7 +119,7 @@ class Lexicon:
         return self.short.get(word) or corrected(word, self.words) or word
 
 
-def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY) -> Lexicon:
+def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY, examples: Examples = EXAMPLES) -> Lexicon:
     """The lexicon with the given weight functions; `ValueError` where two names of a kind claim one phrase."""
     meanings: dict[Stems, set[Meaning]] = {}
     for kind, value, phrase in (*_strategies(family), *_vocabulary(), *_terms()):
@@ -125,7 +129,10 @@ def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY) -> Lexicon:
             if other is not None:
                 raise ValueError(f"{text!r} names both {kind} {other.value} and {kind} {value}")
             claims.add(Meaning(kind, value))
-    return Lexicon({phrase: frozenset(each) for phrase, each in meanings.items()}, family)
+    for topic, questions in examples.items():
+        for word in {word for question in questions for word in question} - STOP_STEMS:
+            meanings.setdefault((word,), set()).add(Meaning("alike", topic))
+    return Lexicon({phrase: frozenset(each) for phrase, each in meanings.items()}, family, Likeness(examples))
 
 
 def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, str]]:
