@@ -23,8 +23,11 @@ _PLAIN = re.compile(r"[ -~€£¥₹½¼¾⅓⅔]+")
 _TWO_MEANINGS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,])")
 _GROUP_OR_DECIMALS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
 _LIKE_DIGITS = re.compile(r"\d[OoIl|]|[OoIl|]\d")
-_YEARLY = re.compile(r"\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year|every year)$", re.IGNORECASE)
-_MONTHLY = re.compile(r"\s+(?:a month|per month|each month|every month|monthly|p\.?m\.?)$", re.IGNORECASE)
+_FLOW = r"(?:\s+(?:withdrawals?|contributions?|deposits?|payouts?|payments?|savings|spending|income))?"
+_YEARLY = re.compile(
+    rf"{_FLOW}\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year|every year)$", re.IGNORECASE
+)
+_MONTHLY = re.compile(rf"{_FLOW}\s+(?:a month|per month|each month|every month|monthly|p\.?m\.?)$", re.IGNORECASE)
 _SYMBOL = re.compile(r"\bm(?= ?=)")
 """A parameter, and not millions, as in "pi=.9 m=3"."""
 _COUNTED = re.compile(r"\s+(?:trials?|paths?|configurations?|simulations?|runs?|scenarios?)$", re.IGNORECASE)
@@ -182,7 +185,7 @@ def parse_money(field: str, quote: str, low: float = 0.0, high: float = 1e12) ->
 
 
 def split_period(quote: str) -> tuple[str, int | None]:
-    """An amount without the "a month" or "a year" after it, and the months of that period, or None."""
+    """An amount without the "a month" or "withdrawals a year" after it, and the months of that period, or None."""
     for pattern, months in ((_YEARLY, 12), (_MONTHLY, 1)):
         if pattern.search(quote):
             return pattern.sub("", quote), months

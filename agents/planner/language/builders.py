@@ -9,6 +9,7 @@ from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from agents.planner.language.windows import window_of
 from desk.conversation.focus import Focus
+from desk.conversation.quotes import split_period
 from quant.worlds.scenario import BUILT_IN
 
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
@@ -217,8 +218,9 @@ def _flows(form: Form, quotes: dict[str, str]) -> None:
             form.ask("Is the payment meant for each month? Please add a month.")
         elif period is not None and period.value == "yearly":
             form.use(period)
-            after = period.first >= amount.last and not form.between(amount, period)
-            quotes[slot] = form.reading.quote(amount.first, period.last) if after else amount.text
+            quote = form.reading.quote(amount.first, period.last) if period.first >= amount.last else ""
+            after = split_period(quote)[0] == amount.text
+            quotes[slot] = quote if after else amount.text
             if not after:
                 form.ask("Is the payment meant for each month or each year? Please put that beside it.")
 
@@ -344,6 +346,8 @@ def define_term(form: Form) -> dict[str, Any]:
     if len(terms) != 1:
         form.ask("Which term? Name one.")
     before = {form.reading.words[item.first - 1].text for item in terms if item.first}
+    if any(item.kind == "frame" and item.last in {term.first for term in terms} for item in form.items):
+        form.doubt("the term is meant without the word before it")
     known = form.focus.run is not None or form.focus.last is not None
     if known and before & {"the", "its", "my", "our"}:
         form.doubt("the meaning of the term is asked, and not its value in the result")

@@ -47,6 +47,8 @@ SAVED: Final = re.compile(
     rf"['\"]?(?!strateg|rule|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
     re.IGNORECASE,
 )
+HELD: Final = re.compile(r"%,? (?:of |in |to )?(?P<name>[A-Z]{2,5})\b(?![&'])|\b(?P<other>[A-Z]{2,5}),? \d+(?:\.\d+)?%")
+"""A ticker in capitals beside a share, whether it has prices or not."""
 BREAKS: Final = re.compile(r"[.;:!?]\s|[,(){}\[\]\n|=]")
 WITHIN: Final = re.compile(r"[.;!?]\s|[,(){}\[\]\n|]")
 """Punctuation that ends a phrase."""
@@ -114,7 +116,7 @@ def _read(text: str, own: tuple[tuple[str, str], ...], lexicon: Lexicon) -> Read
     folded = _fold(text)
     words = tuple(_words(folded, lexicon))
     gaps = tuple(folded[left : word.start] for left, word in zip((0, *(w.end for w in words)), words, strict=False))
-    return Reading(text, words, tuple(_spans(text, folded, own, words)), gaps)
+    return Reading(text, words, tuple(_spans(text, folded, own, words, lexicon)), gaps)
 
 
 def _fold(text: str) -> str:
@@ -129,7 +131,9 @@ def _words(folded: str, lexicon: Lexicon) -> Iterator[Word]:
         yield Word(full, stem(full), *match.span(), slip=match[0] if full != match[0] else "")
 
 
-def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequence[Word]) -> Iterator[Item]:
+def _spans(
+    text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequence[Word], lexicon: Lexicon
+) -> Iterator[Item]:
     def over(kind: str, value: str, start: int, end: int, number: Number | None = None) -> Iterator[Item]:
         inside = [n for n, word in enumerate(words) if word.start < end and start < word.end]
         if inside:
@@ -142,6 +146,8 @@ def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequen
             yield from over(kind, text[slice(*match.span("name"))].strip(" .,:'\""), *match.span("name"))
     for kind, name, start, end in _own_names(text, folded, own):
         yield from over(kind, name, start, end)
+    for name, start, end in _held(text, lexicon):
+        yield from over("asset", name, start, end)
     masked = folded
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
@@ -152,6 +158,14 @@ def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequen
             known = _as_count(number, folded[:start], folded[number.end :])
             kind = "date" if known.unit == "date" else "number"
             yield from over(kind, text[start : number.end].strip(), start, number.end, known)
+
+
+def _held(text: str, lexicon: Lexicon) -> Iterator[tuple[str, int, int]]:
+    """Tickers beside a share; DD is a drawdown."""
+    for match in () if text.isupper() else HELD.finditer(text):
+        group = "name" if match["name"] else "other"
+        if not lexicon.knows(match[group].lower()):
+            yield match[group], *match.span(group)
 
 
 def _own_names(text: str, folded: str, own: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, int, int]]:

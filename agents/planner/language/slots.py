@@ -152,6 +152,11 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozense
     return cost
 
 
+def _of_other(parse: Parse, other: Item, period: Item) -> bool:
+    """Whether a period belongs to the number before it: "5% withdrawals a year on EUR 1m"."""
+    return other.last <= period.first and all(item.kind == "amount" for item in parse.between(other, period))
+
+
 def period_of(parse: Parse, amount: Item) -> Item | None:
     """The "a month" or "a year" that stands beside an amount, or before its clause."""
     numbers = [item for item in parse.items if item.kind == "number"]
@@ -161,6 +166,6 @@ def period_of(parse: Parse, amount: Item) -> Item | None:
         if item.kind == "sense"
         and item.value in ("monthly", "yearly")
         and parse.near(amount, item, 2)
-        and not any(other != amount and other.last == item.first for other in numbers)
+        and not any(other != amount and _of_other(parse, other, item) for other in numbers)
     )
     return min(beside, key=lambda item: (item.first < amount.first, abs(item.first - amount.last)), default=None)

@@ -140,7 +140,8 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         return Interpretation(calls=calls)
     if replaced:
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
-    likely = [p for p in proposals if p.liked >= LIKELY] or [p for p in proposals if p.liked > 0.0]
+    told = [p for p in proposals if p.evidence >= LIKELY or (p.liked >= LIKELY and not p.unused)]
+    likely = told or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not lexicon.knows(word.text) for n, word in enumerate(reading.words))
     beyond = (strange and not likely) or parse(reading, lexicon, lambda m: m.kind in SCOPE).has("beyond")
     return Interpretation(proposals=tuple(_different(likely)[:OFFERED]), beyond=beyond)

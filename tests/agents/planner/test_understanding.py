@@ -53,6 +53,33 @@ def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
     assert arguments["strategy"]["constant_weight"] == weight
 
 
+@pytest.mark.parametrize("ticker", ["BA", "ORCL"])
+def test_a_ticker_beside_a_share_is_an_asset_whether_it_has_prices_or_not(ticker: str) -> None:
+    [(tool, arguments)] = calls_of(f"risk of 50% AAPL and 50% {ticker}", FRESH)
+    assert tool == "assess_portfolio"
+    assert [each["asset"] for each in arguments["portfolio"]["holdings"]] == ["AAPL", ticker]
+
+
+def test_a_term_is_not_defined_without_the_word_before_it() -> None:
+    interpretation = understand("what is an effective trial?", RESULT)
+    assert interpretation.calls == ()
+    assert interpretation.proposals[0].call.arguments == {"term": "trial"}
+
+
+def test_a_period_belongs_to_the_amount_before_it() -> None:
+    [(_, arguments)] = calls_of("simulate 5% withdrawals a year on EUR 1m for 20 years", FRESH)
+    assert arguments["plan"] == {
+        "portfolio": {"amount": "EUR 1m"}, "withdrawal": "5% withdrawals a year", "years": "20 years"
+    }  # fmt: skip
+
+
+def test_a_question_like_the_examples_of_one_topic_is_about_it() -> None:
+    assert calls_of("do I need to act?", RESULT) == [
+        ("explain_result", {"run": "last", "topic": "next_trade", "detail": None})
+    ]
+    assert understand("do I need to act?", FRESH).calls == ()
+
+
 @pytest.mark.parametrize(
     ("text", "days"),
     [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("from 2000 to 2003?", ("2000", "2003"))],
