@@ -19,6 +19,7 @@ from desk.conversation.answers import (
     RunSummary,
 )
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.focus import PRICES
 from desk.conversation.listings import list_kept
 from desk.conversation.readings import TOPICS
 from desk.conversation.wishes import Name
@@ -120,8 +121,15 @@ async def explain_result(
         )
         changes = {"topic": topic, "last": "explain"}
         if run_id != context.current_focus.run:
-            request = result.manifest.request.model_dump(mode="json")
-            changes |= {"run": run_id, "previous_run": context.current_focus.run, "request": request}
+            request = result.manifest.request
+            changes |= {
+                "run": run_id,
+                "previous_run": context.current_focus.run,
+                "request": request.model_dump(mode="json"),
+                **{name: getattr(request, name) for name in PRICES},
+                "rule": None,
+                "strategy": None,
+            }
         return explained, changes
 
     arguments = {"topic": topic, "run": run, "detail": detail}

@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from desk.base.errors import InvalidInput
+from desk.base.errors import Conflicting, InvalidInput
 from desk.figures.sheet import Money
 from desk.market.prices import PriceSource
 from desk.optimization.evaluation import World
@@ -57,8 +57,10 @@ async def assess_winner(
     """The risk of the winner of `result`, on the days and with the legs of its search."""
     if result.winner is None:
         raise InvalidInput("job", None, reason="the job has no winner", allowed="a job with one")
-    request = result.manifest.request
+    request, manifest = result.manifest.request, result.manifest
     world = World(await asyncio.to_thread(build_market, await load_prices(prices, request), request), request)
+    if (world.market.data_digest, world.market.rates_digest) != (manifest.data_digest, manifest.rates_digest):
+        raise Conflicting("job: its prices have changed since it ran; start it again for the risk on the new ones")
     return await _assess(prices, world, result.winner.config, money, stress)
 
 
@@ -86,9 +88,10 @@ def _assess_held(
     after_last_close = market.dates.size
     now = float(world.replay([config], end=after_last_close + 1).series[0, 1, after_last_close])
     bond = () if market.bond is None else (market.bond,)
+    lent, borrowed = max(1.0 - now, 0.0), min(1.0 - now, 0.0)  # cash is borrowed, and no bond sold
     legs = np.column_stack([risky, *(leg.returns[part] for leg in bond)])
     assets = Assets(
-        returns=Returns(dates, (RISKY, *(leg.name for leg in bond)), legs),
+        returns=Returns(dates, (RISKY, *(f"safe leg {leg.name}" for leg in bond)), legs),
         train=market.train.stop - part.start,
         cash=market.cash[part],
         index=None if index is None else _on_days(index, dates),
@@ -103,8 +106,7 @@ def _assess_held(
         weights=(now, 1.0 - now),
         caveat=CAVEAT,
     )
-    rest = 1.0 - now
-    holdings = Holdings(assets, np.array([now, rest] if bond else [now]), 0.0 if bond else rest)
+    holdings = Holdings(assets, np.array([now, lent] if bond else [now]), borrowed if bond else 1.0 - now)
     return assess_loaded(holdings, money, stress, None if factors is None else _beside(assets, factors), track)
 
 
@@ -116,6 +118,10 @@ def _on_days(index: Assets, dates: Dates) -> Floats | None:
 
 def _beside(assets: Assets, factors: Assets) -> Assets:
     """The legs and the factors, on the days that both have."""
+    legs = {name.casefold() for name in assets.returns.assets}
+    for name in factors.returns.assets:
+        if name.casefold() in legs:
+            raise InvalidInput("stress.shocks", name, reason="a leg has this name", allowed="assets by other names")
     days, own, other = np.intersect1d(assets.returns.dates, factors.returns.dates, return_indices=True)
     values = np.column_stack([assets.returns.values[own], factors.returns.values[other]])
     return Assets(

@@ -458,6 +458,18 @@ async def test_a_bond_stays_beside_a_strategy_until_something_else_is_named(cont
     assert (other.universe, other.safe) == ("sp500", "cash")
 
 
+async def test_another_result_that_is_explained_is_what_would_be_saved_on_its_prices(context) -> None:
+    of_cash = of_colour("green")
+    asked = OptimizationRequest(safe="legs:BOND", cash="0.015")
+    result = of_cash.model_copy(update={"manifest": of_cash.manifest.model_copy(update={"request": asked})})
+    own = replace(context, runs=GivenRuns({"legs": result}), evidence=Evidence())
+    await call_tool(own, evaluate_strategy, strategy=StrategyWish(template="twelve_month_rule"))
+    assert (own.current_focus.rule is None, own.current_focus.safe) == (False, "cash")
+    await call_tool(own, explain_result, topic="data", run="legs")
+    focus = own.current_focus
+    assert (focus.run, focus.rule, focus.safe, focus.cash) == ("legs", None, "legs:BOND", asked.cash)
+
+
 async def test_a_saved_strategy_is_named(context) -> None:
     _, result = await call_tool(context, evaluate_strategy, strategy=StrategyWish())
     focused = replace(context, focus=Focus(rule=result.rule))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from desk.base.errors import InvalidInput
+from desk.base.errors import Conflicting, InvalidInput
 from desk.compute.container.job_files import pack_prices, unpack_prices
 from desk.conversation.tables import build_exhibits
 from desk.figures.guard.claims import check
@@ -23,17 +23,20 @@ from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import topic_claims
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.scenario_checks import check_bond, check_paths, require_passed
+from desk.portfolios.stress_schemas import StressRequest
 from desk.scenarios.repository import built_in_catalog
 from desk.strategies.evaluation import run_evaluation
 from desk.strategies.evaluation_details import evaluate_with_catalog
 from desk.strategies.evaluation_schemas import EvaluationRequest
-from desk.strategies.strategy_risk import assess_strategy
+from desk.strategies.strategy_risk import assess_strategy, assess_winner
 from desk.strategies.templates import Rule
 from quant.numeric.units import DAYS
 from quant.strategies.config import StrategyConfig
+from quant.strategies.mandate import Mandate
 from quant.worlds.bond_proxy import par_bond_history
 from quant.worlds.scenario import BUILT_IN
 from tests.desk.optimization.fixed_prices import FixedPrices, index_and_bond
+from tests.sample_result import sample_result
 
 MONTHLY = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
 SMALL = BUILT_IN[0].model_copy(update={"paths": 128, "years": 1})
@@ -347,6 +350,39 @@ def test_a_quick_evaluation_holds_the_bond_beside_the_strategy(legs) -> None:
     assert detailed.held == evaluation.held
     assert detailed.lines.wealth["strategy"][-1] == pytest.approx(growth, rel=1e-9)
     assert detailed.lines.wealth.keys() == {"strategy", "same_volatility", "sixty_forty", "equity"}
+
+
+def test_a_strategy_borrows_cash_and_sells_no_bond(legs) -> None:
+    """Half as much again in equity loses half as much again when the bond falls, and nothing is gained on a bond."""
+    source = FixedPrices({"mine": legs, "sp500": legs.select(["EQ"])})
+
+    def loss(weight: float) -> float:
+        config = StrategyConfig(weight_function="constant", constant_weight=weight, rebalancing="daily")
+        rule = Rule(config=config, mandate=Mandate(max_weight=1.5))
+        stress = StressRequest(shocks={"BOND": -0.1})
+        risk = asyncio.run(assess_strategy(source, rule, "mine", stress=stress, safe="BOND"))
+        assert risk.factor_stress is not None
+        return risk.factor_stress.loss
+
+    assert loss(1.5) == pytest.approx(1.5 * loss(1.0), rel=1e-9)
+    assert loss(0.0) == pytest.approx(0.1, rel=1e-9)
+
+
+def test_a_shock_of_a_series_that_is_called_like_a_leg_is_refused(legs, prices) -> None:
+    named = replace(prices.select(prices.assets[:1]), assets=("risky leg",))
+    source = FixedPrices({"mine": legs, "sp500": legs.select(["EQ"]), "other": named})
+    rule = Rule(config=MONTHLY)
+    with pytest.raises(InvalidInput, match=r"stress\.shocks: a leg has this name"):
+        asyncio.run(
+            assess_strategy(source, rule, "mine", stress=StressRequest(shocks={"risky leg": -0.1}), safe="BOND")
+        )
+
+
+def test_the_risk_of_a_winner_on_other_prices_than_those_of_its_job_is_refused(prices) -> None:
+    result = sample_result()
+    source = FixedPrices({result.manifest.request.universe: prices})
+    with pytest.raises(Conflicting, match="prices have changed"):
+        asyncio.run(assess_winner(source, result))
 
 
 def last_day(run) -> np.datetime64:
