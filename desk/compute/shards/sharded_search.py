@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
 
 from desk.compute.shards.shards import CHUNK, BadShard, ShardPlanner, Task, decode, spans
 from desk.optimization.evaluation import World
+from quant.numeric.errors import DataError
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 
@@ -112,7 +113,7 @@ class ShardedSimulator:
     def _is_bad(self, task: Task, content: bytes) -> bool:
         """Decode the whole file and report it if it is bad, since one bad file would affect every search."""
         try:
-            decode(task.shard, content)
+            _check(task, content)
         except BadShard as bad:
             self._on_bad_shard(bad)
             return True
@@ -126,7 +127,7 @@ class ShardedSimulator:
                 if (task := missing.get(id_)) is None:
                     continue  # a second result of a shard, or a shard of another batch
                 try:
-                    decode(task.shard, content)
+                    _check(task, content)
                 except BadShard as error:
                     bad = error
                     self._on_bad_shard(bad)
@@ -137,6 +138,12 @@ class ShardedSimulator:
                 yield
         assert bad is not None, "an engine computes every task"
         raise bad
+
+
+def _check(task: Task, content: bytes) -> None:
+    """Raise `BadShard` for a bad file; one that tells why a config cannot be simulated is good, and fails its chunk."""
+    with suppress(DataError):
+        decode(task.shard, content)
 
 
 def chunks_ahead(scenarios: int, paths: int) -> int:

@@ -16,6 +16,7 @@ from desk.compute.shards.sharded_search import ATTEMPTS, FolderShardStore, Shard
 from desk.compute.shards.shards import BadShard, ShardPlanner, Task, compute, decode, encode, spans
 from desk.optimization.evaluation import World
 from desk.optimization.search.search import LocalSimulator
+from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
@@ -278,6 +279,29 @@ def test_an_invalid_shard_is_refused_and_requested_again(world, chunks, single) 
     assert [bad.id for bad in bad_shards] == wrong
     assert engine.computed_ids[SHARDS:] == wrong
     assert shards.files == {id_: Engine.files[id_] for id_ in shards.files}
+
+
+class PartlyFailing(Engine):
+    """Tells of the shards of some configs that they cannot be simulated, and returns these first."""
+
+    def __init__(self, world: World, failing: Sequence[StrategyConfig]) -> None:
+        super().__init__(world, lambda results: results[::-1])
+        self._failing = World(replace(world.market, warm_up=1), world.request)
+        self._configs = world.with_references(failing)
+
+    def compute_once(self, task: Task) -> tuple[str, bytes]:
+        if task.configs != self._configs:
+            return super().compute_once(task)
+        return task.shard.id(), compute(self._failing, task, 1)
+
+
+def test_the_chunk_that_cannot_be_simulated_fails_and_no_other_one(world, chunks, single) -> None:
+    shards = Memory()
+    for engine in (PartlyFailing(world, chunks[1]), Engine(world)):  # the second finds all files stored
+        evaluated = ShardedSimulator(world, engine, shards).evaluations(chunks, PATHS)
+        assert next(evaluated) == single[0]
+        with pytest.raises(DataError, match="warm_up"):
+            next(evaluated)
 
 
 def test_an_engine_that_always_sends_invalid_shards_fails(world, chunks) -> None:
