@@ -3,6 +3,7 @@
 from desk.base.text import number, plural
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
+from desk.optimization.request import CASH
 from desk.optimization.result import OptimizationResult
 
 NOT_LUCK = 0.05
@@ -20,7 +21,8 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
     sheet.say(
         "verdict_sentence",
         f"In plain words: {advice[:1].lower()}{advice[1:]}. A rule says how much of the money is in shares and how "
-        f"much in cash; {tried} were tried, and the best was compared with holding the same share all the time.",
+        f"much in {_other_leg(result)}; {tried} were tried, and the best was compared with holding the same share all "
+        f"the time.",
     )
     chance = result.luck.winner_p if result.luck else None
     if chance is not None:
@@ -44,3 +46,8 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
             f"shares alone {number(100.0 * worst.asset, 1)}%.",
         )
     return sheet.figures
+
+
+def _other_leg(result: OptimizationResult) -> str:
+    safe = result.manifest.request.safe
+    return "cash" if safe == CASH else f"the bond {safe.rpartition(':')[2]}"
