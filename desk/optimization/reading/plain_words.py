@@ -50,4 +50,4 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
 
 def _other_leg(result: OptimizationResult) -> str:
     safe = result.manifest.request.safe
-    return "cash" if safe == CASH else f"the bond {safe.rpartition(':')[2]}"
+    return "cash" if safe == CASH else safe.rpartition(":")[2]
