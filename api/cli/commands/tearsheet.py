@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from api.cli.exit_codes import DONE
 from api.cli.options import Server
-from api.cli.output.files import print_bytes, save_file
+from api.cli.output.files import format_of, print_bytes, save_file
 from api.cli.output.tearsheet import show_tearsheet
 from api.cli.runs.opening import open_runs
 from api.cli.terminal import stdout
@@ -18,6 +18,7 @@ from api.export.tearsheet.files import as_file
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.tearsheets.schemas import TearsheetRequest, TearsheetTable
 
+FORMATS: tuple[Format, ...] = get_args(Format)
 OutputFormat: TypeAlias = Literal["text", "json", "csv", "xlsx", "html"]
 _SUBJECT = "Subject (one of these)"
 _HOW = "Comparison and days"
@@ -79,7 +80,7 @@ def tearsheet(
     server: Server = None,
 ) -> int:
     """Describe a return series: growth, drawdowns, calendar, risk over time, tail, benchmark and crises."""
-    form = format_ or _format_of(output)
+    form: OutputFormat = format_ or ("text" if output == "-" else format_of(output, FORMATS))
     _check_subject(asset=asset, prices=prices, returns=returns, portfolio=portfolio, holdings=holdings, run=run)
     fields: dict[str, object] = {
         "asset": asset,
@@ -114,19 +115,6 @@ def _check_subject(**subjects: str | None) -> None:
         reason = f"the subject is {' and '.join(present) or 'missing'}"
         allowed = f"exactly one of {', '.join(f'--{name}' for name in subjects)}"
         raise InvalidInput("tearsheet", present, reason=reason, allowed=allowed)
-
-
-def _format_of(output: str) -> OutputFormat:
-    """The format that the name of the output ends with; text on the terminal."""
-    if output == "-":
-        return "text"
-    ending = Path(output).suffix.removeprefix(".").lower()
-    for name in get_args(Format):
-        if ending == name:
-            return name
-    raise InvalidInput(
-        "--output", output, allowed=f"a name that ends with .{', .'.join(get_args(Format))}, or --format"
-    )
 
 
 def _from_files(

@@ -1,15 +1,28 @@
 """Content on standard output, or in a file that the person names."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from api.export.reporting import write
 from desk.base.errors import InvalidInput
+
+Form = TypeVar("Form", bound=str)
 
 
 def print_bytes(content: str | bytes) -> None:
     """On standard output, as it is."""
     sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
+
+
+def format_of(output: str, formats: Sequence[Form]) -> Form:
+    """The one of the formats that the name of the output ends with."""
+    ending = Path(output).suffix.removeprefix(".").lower()
+    for name in formats:
+        if ending == name:
+            return name
+    raise InvalidInput("--output", output, allowed=f"a name that ends with .{', .'.join(formats)}, or --format")
 
 
 def save_file(output: str, content: str | bytes, *, force: bool) -> None:

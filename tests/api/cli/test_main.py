@@ -296,6 +296,10 @@ def test_export_writes_each_format(capfd, in_finished_home, tmp_path):
     assert len(rows) == 12
     assert all(row["estimator"] for row in rows)
     assert "</html>" in (tmp_path / "out.html").read_text()
+    assert run(["export", "last", "--output", str(tmp_path / "named.csv")]) == 0
+    assert (tmp_path / "named.csv").read_text() == (tmp_path / "out.csv").read_text()
+    assert run(["export", "last", "--output", str(tmp_path / "named.doc")]) == 2
+    assert "ends with .json, .csv, .xlsx, .html, or --format" in capfd.readouterr().err
     assert run(["export", "last", "--output", str(tmp_path)]) == 2
     assert run(["export", "last", "--output", str(tmp_path / "out.json" / "below")]) == 2
     assert run(["export", "last", "--format", "pdf"]) == 2
