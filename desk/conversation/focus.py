@@ -5,6 +5,7 @@ from pydantic import Field
 from desk.conversation.wishes import Offer, PortfolioWish, StrategyWish
 from desk.optimization.reading.topics import Topic
 from desk.optimization.request import BUNDLED_CASH, CASH, Cash, ExchangeRateName, StoredRequest
+from desk.strategies.search_options import OTHER_PRICES
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 
@@ -50,5 +51,5 @@ def _is_bond(name: str) -> bool:
     return "bond" in name.casefold()
 
 
-PRICES = ("universe", "safe", "cash", "exchange_rate")
+PRICES = ("universe", *OTHER_PRICES)
 """Fields of a focus that say on what a strategy is evaluated; a request has them too."""

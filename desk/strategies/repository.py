@@ -11,7 +11,7 @@ from desk.base.names import clean_name, name_key
 from desk.figures import labels
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
-from desk.strategies.search_options import PRICES, SearchOptions
+from desk.strategies.search_options import OTHER_PRICES, SearchOptions
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict
@@ -52,7 +52,7 @@ async def save_strategy(
     """Store version 1 of a new name, or the next version; saving the latest one again changes nothing.
 
     An archived strategy is in use again. The options of its searches stay those of the latest version, but for those
-    of `beside` (see `PRICES`), None for none.
+    of `beside` (see `OTHER_PRICES`), None for none.
     """
     text = clean_name("name", name)
     await store.records.delete(Key(owner, ARCHIVE, name_key(text)))
@@ -60,7 +60,7 @@ async def save_strategy(
         versions = await load_versions(store, owner, name_key(text))
         search = versions[-1].search if versions else {}
         if beside is not None:
-            search = {**{name: value for name, value in search.items() if name not in PRICES}, **beside}
+            search = {**{name: value for name, value in search.items() if name not in OTHER_PRICES}, **beside}
         if versions and (versions[-1].rule, versions[-1].universe, versions[-1].search) == (rule, universe, search):
             return versions[-1]
         strategy = SavedStrategy(

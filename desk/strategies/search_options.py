@@ -34,7 +34,7 @@ def _check(options: dict[str, Any]) -> dict[str, Any]:
     return _Options.model_validate(options).model_dump(mode="json", exclude_unset=True)
 
 
-PRICES: Final = ("safe", "cash", "exchange_rate")
+OTHER_PRICES: Final = ("safe", "cash", "exchange_rate")
 """Options that an evaluation takes too: with the universe they are what a strategy is evaluated on."""
 SearchOptions: TypeAlias = Annotated[
     dict[str, Any],

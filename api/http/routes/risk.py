@@ -68,11 +68,11 @@ async def _report(body: RiskRequest, dependencies: "Dependencies", owner: str) -
     prices, holdings = dependencies.prices_of(owner), body.holdings
     if body.strategy_id is not None:
         from desk.strategies.library import load_version
-        from desk.strategies.search_options import PRICES
+        from desk.strategies.search_options import OTHER_PRICES
         from desk.strategies.strategy_risk import assess_strategy
 
         saved = await load_version(dependencies.store, owner, body.strategy_id, None)
-        beside = {name: saved.search[name] for name in PRICES if name in saved.search}
+        beside = {name: saved.search[name] for name in OTHER_PRICES if name in saved.search}
         return await assess_strategy(prices, saved.rule, saved.universe, body.money, body.stress, **beside)
     if body.job is not None:
         from desk.strategies.strategy_risk import assess_winner
