@@ -22,8 +22,8 @@ pytestmark = pytest.mark.bench
 
 EVENTS = f"/api/runs/{RUN}/events"
 APPENDS, MANY, LONG = 200, 200, 5000
-WANTED = 1.0
-"""Seconds at p95, of the specification."""
+WANTED, WANTED_ELSEWHERE = 1.0, 0.1
+"""Seconds at p95: of the specification, and where a worker appends in its own process."""
 
 
 class Arrivals:
@@ -81,8 +81,9 @@ async def latencies(home: Path, *, readers: int, elsewhere: bool) -> list[float]
 def test_latency(comparison: Comparison, tmp_path: Path, size: str, readers: int, *, elsewhere: bool) -> None:
     seconds = asyncio.run(latencies(tmp_path, readers=readers, elsewhere=elsewhere))
     late = statistics.quantiles(seconds, n=100)
-    suffix = " (missed)" if late[94] > WANTED else ""
-    note = f"p50; p95 {late[94] * 1e3:.1f} ms, p99 {late[98] * 1e3:.1f} ms; p95 below {WANTED:g} s wanted{suffix}"
+    wanted = WANTED_ELSEWHERE if elsewhere else WANTED
+    suffix = " (missed)" if late[94] > wanted else ""
+    note = f"p50; p95 {late[94] * 1e3:.1f} ms, p99 {late[98] * 1e3:.1f} ms; p95 below {wanted:g} s wanted{suffix}"
     comparison.rows.append(Row("an event, from its append to its reader", size, late[49], {}, None, note))
 
 

@@ -2,33 +2,10 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.web.hands import tab_to
 from tests.web.live_runs import PATIENCE_SECONDS, REDUCED
-
-MOST_PRESSES = 120
-_FOCUS = """() => {
-    const active = document.activeElement;
-    const box = active.getBoundingClientRect();
-    const middle = [box.x + box.width / 2, box.y + box.height / 2];
-    const top = document.elementFromPoint(...middle);
-    const label = active.labels?.[0]?.textContent;
-    return {
-        name: (active.ariaLabel ?? label ?? active.textContent ?? '').trim(),
-        inSight: top !== null && (active.contains(top) || top.contains(active)),
-    };
-}"""
-
-
-def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the element with the name has the focus; whatever has it on the way is in sight."""
-    for _ in range(MOST_PRESSES):
-        page.keyboard.press("Tab")
-        focus = page.evaluate(_FOCUS)
-        assert focus["inSight"], focus
-        if re.fullmatch(name, focus["name"]):
-            return
-    raise AssertionError(f"no Tab leads to {name}")
 
 
 def test_a_search_is_shaped_started_followed_and_read(browse):

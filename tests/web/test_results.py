@@ -197,14 +197,14 @@ def test_a_point_under_the_mouse_shows_the_numbers_of_its_own_trial(browse, job,
         page.wait_for_timeout(50)  # it is not drawn yet
     trials = {point["trial"]: point for point in answers["charts"]["risk_return"]["points"]}
     places: list[tuple[float, float, float, float]] = []
-    shown = ""
+    shown, trial = "", {}
     for mark in marks:
         canvas.hover(position={"x": mark["x"], "y": mark["y"]})
         expect(tooltip).not_to_have_text(shown)
         shown = tooltip.inner_text()
         heading, *values = shown.split("\n")
         trial = trials[int(re.findall(r"\d+", heading)[0])]
-        assert heading.endswith(trial["weight_function"].replace("_", " "))
+        assert heading.lower().endswith(trial["weight_function"].replace("_", " "))
         assert values[1::2] == [
             percent(trial["volatility"]),
             percent(trial["excess_return"]),
@@ -216,6 +216,10 @@ def test_a_point_under_the_mouse_shows_the_numbers_of_its_own_trial(browse, job,
     for values, pixels in ((volatility, x), (excess_return, y)):
         scale = np.polynomial.Polynomial.fit(values, pixels, 1)
         assert np.abs(scale(values) - pixels).max() < MOST_PIXELS_OFF
+    page.get_by_role("figure").filter(has=canvas).get_by_label(re.compile("Arrow keys")).press("Home")
+    expect(tooltip).to_contain_text(f"Trial {answers['charts']['risk_return']['points'][0]['trial']}, ")
+    canvas.click(position={"x": marks[-1]["x"], "y": marks[-1]["y"]})
+    expect(page).to_have_url(re.compile(f"trial={trial['digest']}"))
 
 
 def test_a_selection_in_the_address_filters_the_table_on_the_service(browse, service, job, answers):

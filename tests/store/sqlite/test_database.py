@@ -42,6 +42,18 @@ async def test_every_commit_is_synced_to_a_write_ahead_log(database: Database) -
     assert await pragma(database, "user_version") == len(MIGRATIONS)
 
 
+async def test_a_commit_of_another_process_shows_without_a_query(database: Database, tmp_path: Path) -> None:
+    await SqliteEvents(database).append("ann", "run", "first", {})
+    before = database.last_write()
+    await SqliteEvents(database).last("ann", "run")
+    assert database.last_write() == before
+    change = "INSERT INTO events (owner, run_id, number, event_id, payload) VALUES ('ann', 'run', 2, 'second', '{}')"
+    program = f"import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute({change!r}); c.commit()"
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(tmp_path / "store.sqlite")], check=True)
+    assert database.last_write() != before
+    assert await SqliteEvents(database).wait("ann", "run", 1, timeout=0)
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("labelled", [False, True])
 async def test_listings_read_one_index_from_the_cursor(database: Database, newest_first: bool, labelled: bool) -> None:

@@ -24,8 +24,8 @@ export interface ChartProps {
   legend?: ReactNode;
   /** Called with the chart once it exists, for its own events; returns what removes them. */
   connect?: (chart: ECharts) => () => void;
-  /** Where in the chart a place of the table is; by default series = column, point = row. */
-  mark?: (place: Place) => { seriesIndex: number; dataIndex: number };
+  /** What shows the tooltip of a place of the table; by default series = column, point = row. */
+  mark?: (place: Place, chart: ECharts) => Record<string, unknown>;
   /** Enter on a point. */
   open?: (place: Place) => void;
 }
@@ -50,7 +50,7 @@ export function Chart(props: ChartProps) {
     if (next === null) return;
     event.preventDefault();
     setPlace(next);
-    drawing?.dispatchAction({ type: 'showTip', ...mark(next) });
+    if (drawing !== null) drawing.dispatchAction({ type: 'showTip', ...mark(next, drawing) });
   };
   const leave = () => {
     setPlace(null);
@@ -105,7 +105,7 @@ export function Chart(props: ChartProps) {
         <ChartRows table={table} caption={title} height={height} />
       ) : (
         <Canvas
-          label={`${spoken(title)}. Arrow keys read the values, t shows the table.`}
+          label={`${spoken(title).replace(/\.$/, '')}. Arrow keys read the values, t shows the table.`}
           height={height}
           option={drawn}
           drawing={drawing}

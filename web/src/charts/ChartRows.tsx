@@ -1,7 +1,7 @@
 import { ScrollArea, Table } from '@mantine/core';
 
 import { NOTHING } from '../numbers/format';
-import type { ChartTable } from './table';
+import { all, type ChartTable } from './table';
 
 interface Props {
   table: ChartTable;
@@ -24,7 +24,7 @@ export function ChartRows({ table, caption, height }: Props) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {table.rows.map(({ label, values }) => (
+          {all(table.rows).map(({ label, values }) => (
             <Table.Tr key={label}>
               <Table.Th scope="row" fw={400}>
                 {label}

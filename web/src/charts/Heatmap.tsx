@@ -23,6 +23,9 @@ interface Props {
   height?: number;
 }
 
+/** So many letters of all columns stand side by side on a phone. */
+const MOST_LETTERS = 48;
+
 /** A value for each pair of a row and a column. */
 export function Heatmap({
   id,
@@ -56,6 +59,9 @@ export function Heatmap({
     (look: Look) => {
       const numbers = cells.map(({ place }) => place[2]);
       const reach = Math.max(...numbers.map(Math.abs), 0);
+      const low = diverging ? -reach : Math.min(...numbers);
+      const high = diverging ? reach : Math.max(...numbers);
+      const long = columns.join('').length > MOST_LETTERS;
       const names = {
         type: 'category',
         axisTick: { show: false },
@@ -64,11 +70,15 @@ export function Heatmap({
       };
       return {
         grid: { left: 8, right: 8, top: 8, bottom: 44, containLabel: true },
-        xAxis: { ...names, data: columns },
+        xAxis: {
+          ...names,
+          data: columns,
+          axisLabel: { ...names.axisLabel, ...(long ? { interval: 0, rotate: 30 } : {}) },
+        },
         yAxis: { ...names, data: rows, inverse: true },
         visualMap: {
-          min: diverging ? -reach : Math.min(...numbers),
-          max: diverging ? reach : Math.max(...numbers),
+          min: low,
+          max: high,
           inRange: { color: diverging ? DIVERGING : SEQUENTIAL },
           orient: 'horizontal',
           left: 'center',
@@ -76,7 +86,7 @@ export function Heatmap({
           itemHeight: 120,
           itemWidth: 10,
           formatter: (value: number) => axis.format(value),
-          text: [axis.name, ''],
+          text: [`${axis.format(high)}, ${axis.name.toLowerCase()}`, axis.format(low)],
           textStyle: { color: look.ink.muted, fontSize: 11 },
         },
         tooltip: {

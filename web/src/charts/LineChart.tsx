@@ -2,7 +2,8 @@ import { memo, type ReactNode, useCallback, useMemo } from 'react';
 
 import { Chart } from './Chart';
 import { Legend } from './Legend';
-import { tooltip, type Look, type Role } from './look';
+import { DIMENSIONS, MANY_POINTS, tooltip, type Look, type Role } from './look';
+import { each, type Row } from './table';
 
 export interface Line {
   name: string;
@@ -42,7 +43,7 @@ export const LineChart = memo(function LineChart(props: Props) {
     () => ({
       label: xAxis.name,
       columns: lines.map(({ name }) => ({ name, format: yAxis.format })),
-      rows: x.map((at, row) => ({
+      rows: each<string | number, Row>(x, (at, row) => ({
         label: xAxis.label(at),
         values: lines.map(({ values }) => values[row] ?? null),
       })),
@@ -78,7 +79,7 @@ export const LineChart = memo(function LineChart(props: Props) {
         ...(look.base.tooltip as object),
         trigger: 'axis',
         formatter: (points: { dataIndex: number }[]) => {
-          const row = table.rows[points[0]?.dataIndex ?? 0];
+          const row = table.rows.at(points[0]?.dataIndex ?? 0);
           return tooltip(
             row?.label ?? '',
             table.columns.flatMap(({ name, format }, column) => {
@@ -91,14 +92,20 @@ export const LineChart = memo(function LineChart(props: Props) {
       series: lines.map(({ name, values, role, area, shape }, index) => {
         const { color, dash } = look.stroke(role);
         if (shape === 'points') {
-          const data = values.map((value, row) => [x[row], value]);
-          return { type: 'scatter', name, data, symbolSize: 5, itemStyle: { color, opacity: 0.7 } };
+          return {
+            ...MANY_POINTS,
+            name,
+            data: pairs(x, values),
+            symbolSize: 5,
+            itemStyle: { color, opacity: 0.7 },
+          };
         }
         return {
           type: 'line',
           step: shape === 'steps' ? 'end' : false,
           name,
-          data: values.map((value, row) => [x[row], value]),
+          dimensions: DIMENSIONS,
+          data: pairs(x, values),
           showSymbol: false,
           z: role === 'main' ? 4 : 3,
           lineStyle: { color, width: role === 'main' ? 2 : 1.5, type: dash },
@@ -125,6 +132,15 @@ export const LineChart = memo(function LineChart(props: Props) {
     />
   );
 });
+
+/** Numbers side by side: a chart copies a list for each point some times over. Days stay as their texts. */
+function pairs(x: Props['x'], values: Line['values']): Float64Array | (readonly [string, number | null])[] {
+  if (typeof x[0] === 'string') return values.map((value, row) => [x[row] as string, value]);
+  return Float64Array.from({ length: 2 * values.length }, (_, place) => {
+    const row = place >> 1;
+    return (place % 2 === 0 ? (x[row] as number) : values[row]) ?? Number.NaN;
+  });
+}
 
 function markLine(marks: readonly { at: string | number; label: string }[], look: Look) {
   return {

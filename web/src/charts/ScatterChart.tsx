@@ -3,8 +3,9 @@ import { type ReactNode, useCallback, useMemo } from 'react';
 import { Chart } from './Chart';
 import type { ECharts } from './echarts';
 import type { Axis } from './LineChart';
-import { tooltip, type Look, type Role } from './look';
+import { MANY_POINTS, tooltip, type Look, type Role } from './look';
 import { PointLegend } from './PointLegend';
+import { all, each, type Many, type Place } from './table';
 
 export interface Point {
   label: string;
@@ -36,7 +37,7 @@ interface Props {
   title: string;
   about: ReactNode;
   label: string;
-  points: readonly Point[];
+  points: Many<Point>;
   groups: readonly Group[];
   xAxis: Axis;
   yAxis: Axis;
@@ -50,6 +51,12 @@ interface Props {
   height?: number;
 }
 
+/** The point of an event of the chart. */
+interface Hit {
+  seriesIndex: number;
+  dataIndex: number;
+}
+
 /** Points in groups of one symbol each, to select by a rectangle and to open one by one. */
 export function ScatterChart(props: Props) {
   const { id, title, about, label, points, groups, xAxis, yAxis, more, front, brush, open, height } = props;
@@ -57,19 +64,33 @@ export function ScatterChart(props: Props) {
     () => ({
       label,
       columns: [xAxis, yAxis, ...more],
-      rows: points.map((point) => ({ label: point.label, values: [point.x, point.y, ...point.more] })),
+      rows: each(points, (point) => ({ label: point.label, values: [point.x, point.y, ...point.more] })),
     }),
     [label, points, xAxis, yAxis, more],
   );
-  const placed = useMemo(() => {
-    const members: number[][] = groups.flatMap(() => [[], []]);
-    const positions = points.map(({ group, faded }, place) => {
-      const seriesIndex = 2 * group + (faded ? 1 : 0);
-      members[seriesIndex]?.push(place);
-      return { seriesIndex, dataIndex: (members[seriesIndex]?.length ?? 1) - 1 };
+  /** By series, those of a group and its faded ones: places and coordinates. */
+  const series = useMemo(() => {
+    const members = groups.flatMap(() => [
+      { places: [] as number[], data: [] as number[] },
+      { places: [] as number[], data: [] as number[] },
+    ]);
+    all(points).forEach(({ x, y, group, faded }, place) => {
+      const { places, data } = members[2 * group + (faded ? 1 : 0)] ?? { places: [], data: [] };
+      places.push(place);
+      data.push(x, y);
     });
-    return { members, positions };
+    return members.map(({ places, data }) => ({ places, data: Float64Array.from(data) }));
   }, [points, groups]);
+  const tip = useCallback(
+    (place: number) => {
+      const row = table.rows.at(place);
+      return tooltip(
+        row?.label ?? '',
+        table.columns.map(({ name, format }, column) => [name, format(row?.values[column] ?? Number.NaN)]),
+      );
+    },
+    [table],
+  );
   const option = useCallback(
     (look: Look) => ({
       xAxis: {
@@ -96,34 +117,24 @@ export function ScatterChart(props: Props) {
       tooltip: {
         ...(look.base.tooltip as object),
         trigger: 'item',
-        formatter: ({ data }: { data: number[] }) => {
-          const row = table.rows[data[2] ?? 0];
-          return tooltip(
-            row?.label ?? '',
-            table.columns.map(({ name, format }, column) => [
-              name,
-              format(row?.values[column] ?? Number.NaN),
-            ]),
-          );
-        },
+        formatter: ({ seriesIndex, dataIndex }: Hit) => tip(series[seriesIndex]?.places[dataIndex] ?? 0),
       },
       series: [
-        // styles of series: a style of a point costs a model of its own
-        ...groups.flatMap((group, index) => {
-          const { color, symbol } = look.stroke(group.role);
-          return [false, true].map((faded) => ({
-            type: 'scatter',
-            name: group.name,
-            symbol: group.hollow ? `empty${symbol.charAt(0).toUpperCase()}${symbol.slice(1)}` : symbol,
-            symbolSize: group.size ?? 7,
-            z: group.role === 'main' ? 5 : 3,
-            itemStyle: { color, opacity: faded ? 0.12 : 0.85 },
-            data: (placed.members[2 * index + (faded ? 1 : 0)] ?? []).map((place) => [
-              points[place]?.x,
-              points[place]?.y,
-              place,
-            ]),
-          }));
+        ...series.map(({ data }, index) => {
+          const { name, role, hollow, size = 7 } = groups[index >> 1] as Group;
+          const { color, symbol } = look.stroke(role);
+          return {
+            ...MANY_POINTS,
+            name,
+            symbol,
+            symbolSize: hollow ? size - 1 : size,
+            z: role === 'main' ? 5 : 3,
+            itemStyle: {
+              ...(hollow ? { color: 'transparent', borderColor: color, borderWidth: 1.5 } : { color }),
+              opacity: index % 2 === 1 ? 0.12 : 0.85,
+            },
+            data,
+          };
         }),
         ...(front === undefined
           ? []
@@ -140,12 +151,13 @@ export function ScatterChart(props: Props) {
             ]),
       ],
     }),
-    [xAxis, yAxis, points, groups, front, brush, placed, table],
+    [xAxis, yAxis, groups, front, brush, series, tip],
   );
   const connect = useCallback(
     (chart: ECharts) => {
-      const press = ({ data }: { data?: unknown }) => {
-        const place = Array.isArray(data) ? (data as number[])[2] : undefined;
+      const press = (hit: unknown) => {
+        const { seriesIndex, dataIndex } = hit as Hit;
+        const place = series[seriesIndex]?.places[dataIndex];
         if (place !== undefined) open?.(place);
       };
       chart.on('click', press);
@@ -182,8 +194,14 @@ export function ScatterChart(props: Props) {
         chart.off('brushEnd', selected as never);
       };
     },
-    [brush, open],
+    [brush, open, series],
   );
+  // a point of many has no shape of its own that a tooltip could stand at
+  const mark = ({ row }: Place, chart: ECharts) => {
+    const point = points.at(row);
+    const [x, y] = chart.convertToPixel('grid', [point?.x ?? 0, point?.y ?? 0]);
+    return { x, y, tooltip: { formatter: () => tip(row) } };
+  };
   return (
     <Chart
       id={id}
@@ -192,7 +210,7 @@ export function ScatterChart(props: Props) {
       table={table}
       option={option}
       connect={connect}
-      mark={({ row }) => placed.positions[row] ?? { seriesIndex: 0, dataIndex: row }}
+      mark={mark}
       open={({ row }) => open?.(row)}
       legend={<PointLegend groups={groups} line={front?.name} />}
       {...(height === undefined ? {} : { height })}

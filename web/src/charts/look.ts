@@ -1,6 +1,7 @@
 /** How every chart looks: axes, tooltip and colours of a theme. */
 
 import { useComputedColorScheme } from '@mantine/core';
+import { useMemo } from 'react';
 
 import { DASHES, INK, SERIES, SYMBOLS, type Scheme } from '../app/palettes';
 
@@ -18,7 +19,8 @@ export interface Look {
 }
 
 export function useLook(): Look {
-  return lookOf(useComputedColorScheme('light'));
+  const scheme = useComputedColorScheme('light');
+  return useMemo(() => lookOf(scheme), [scheme]); // a new one draws every chart again
 }
 
 export function lookOf(scheme: Scheme): Look {
@@ -62,6 +64,10 @@ function strokeOf(role: Role, scheme: Scheme) {
     symbol: SYMBOLS[role % SYMBOLS.length] ?? 'circle',
   };
 }
+
+export const DIMENSIONS = ['x', 'y'];
+/** Points that are drawn as one shape: a shape of its own for each takes a kilobyte. */
+export const MANY_POINTS = { type: 'scatter', dimensions: DIMENSIONS, large: true, largeThreshold: 1 };
 
 /** The content of a tooltip as elements: the page's policy admits no styles in markup. */
 export function tooltip(heading: string, rows: readonly (readonly [string, string])[]): HTMLElement {

@@ -11,11 +11,32 @@ export interface Row {
   values: readonly (number | null)[];
 }
 
+/** An array, or items that are made when they are read: to keep those of a long run would take megabytes. */
+export interface Many<Item> {
+  readonly length: number;
+  at: (place: number) => Item | undefined;
+}
+
 export interface ChartTable {
   /** Heading of the labels. */
   label: string;
   columns: readonly Column[];
-  rows: readonly Row[];
+  rows: Many<Row>;
+}
+
+/** Items that are made when they are read, from others. */
+export function each<From, Item>(items: Many<From>, make: (item: From, place: number) => Item): Many<Item> {
+  return {
+    length: items.length,
+    at: (place) => {
+      const item = items.at(place);
+      return item === undefined ? undefined : make(item, place);
+    },
+  };
+}
+
+export function all<Item>(items: Many<Item>): Item[] {
+  return Array.from({ length: items.length }, (_, place) => items.at(place) as Item);
 }
 
 export interface Place {
@@ -54,7 +75,7 @@ export function moved(place: Place | null, key: string, table: ChartTable): Plac
 
 /** What stands at a place: `23 Nov 2026, strategy: 62.0%`. */
 export function reading({ row, column }: Place, table: ChartTable, nothing: string): string {
-  const entry = table.rows[row];
+  const entry = table.rows.at(row);
   const heading = table.columns[column];
   if (entry === undefined || heading === undefined) return '';
   const value = entry.values[column];
@@ -65,7 +86,7 @@ export function reading({ row, column }: Place, table: ChartTable, nothing: stri
 export function csv(table: ChartTable): string {
   const lines = [
     [table.label, ...table.columns.map(({ name }) => name)],
-    ...table.rows.map(({ label, values }) => [
+    ...all(table.rows).map(({ label, values }) => [
       label,
       ...values.map((value) => (value === null ? '' : String(value))),
     ]),

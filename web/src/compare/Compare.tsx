@@ -115,7 +115,8 @@ function Head({ side, runs, change }: ChoiceProps & { side: SideBySide['jobs'][n
           </Text>
         ) : (
           <Button
-            size="compact-sm"
+            size="compact-xs"
+            px={4}
             variant="subtle"
             aria-label={`Make baseline: ${side.name}`}
             onClick={() => change(asBaseline(runs, side.job))}
@@ -124,7 +125,8 @@ function Head({ side, runs, change }: ChoiceProps & { side: SideBySide['jobs'][n
           </Button>
         )}
         <Button
-          size="compact-sm"
+          size="compact-xs"
+          px={4}
           variant="subtle"
           aria-label={`Remove ${side.name}`}
           onClick={() => change(runs.filter((run) => run !== side.job))}

@@ -24,8 +24,14 @@ function Grid({ title, label, heads, rows }: GridProps) {
       <Title order={2} mb={4}>
         {title}
       </Title>
-      <Table.ScrollContainer minWidth={480} type="native" tabIndex={0} role="group" aria-label={title}>
-        <Table className={classes.table} aria-label={title}>
+      <Table.ScrollContainer
+        minWidth={110 + 105 * heads.length}
+        type="native"
+        tabIndex={0}
+        role="group"
+        aria-label={title}
+      >
+        <Table className={classes.table} horizontalSpacing={6} aria-label={title}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th scope="col">{label}</Table.Th>

@@ -117,9 +117,16 @@ export function spoken(text: string): string {
   return text.replaceAll(MINUS, 'minus ').replaceAll('bps', 'basis points');
 }
 
+const ABBREVIATIONS = /\b(cppi|ewma|garch)\b/g;
+
+/** `inverse_vol` as `inverse vol`, and `cppi` as `CPPI`. */
+export function words(name: string): string {
+  return name.replaceAll('_', ' ').replaceAll(ABBREVIATIONS, (letters) => letters.toUpperCase());
+}
+
 /** `base_case` as `Base case`. */
 export function title(name: string): string {
-  return sentenceCase(name.replaceAll('_', ' '));
+  return sentenceCase(words(name));
 }
 
 export function sentenceCase(text: string): string {

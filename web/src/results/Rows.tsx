@@ -20,7 +20,7 @@ export function Rows({ title, heads, rows, note }: Props) {
         {title}
       </Title>
       <ScrollArea type="auto" viewportProps={{ tabIndex: 0, 'aria-label': title, role: 'group' }}>
-        <Table aria-label={title} highlightOnHover className={classes.rows}>
+        <Table aria-label={title} highlightOnHover horizontalSpacing={6} className={classes.rows}>
           <Table.Thead>
             <Table.Tr>
               {heads.map((head, column) => (
@@ -35,7 +35,12 @@ export function Rows({ title, heads, rows, note }: Props) {
               <Table.Tr key={key} fw={chosen ? 600 : undefined}>
                 {cells.map((cell, column) =>
                   column === 0 ? (
-                    <Table.Th key={heads[column]} scope="row" fw={chosen ? 600 : 400} miw={140}>
+                    <Table.Th
+                      key={heads[column]}
+                      scope="row"
+                      fw={chosen ? 600 : 400}
+                      miw={cells.length > 4 ? 90 : 140}
+                    >
                       {cell}
                     </Table.Th>
                   ) : (

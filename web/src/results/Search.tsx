@@ -1,4 +1,4 @@
-import { SimpleGrid, Stack } from '@mantine/core';
+import { SimpleGrid, Stack, Title } from '@mantine/core';
 
 import type { Charts, Explanation, Result } from '../api/results';
 import { Panel } from '../app/Page';
@@ -87,27 +87,45 @@ export function Search({
             />
           </Panel>
         )}
-        {(charts.sensitivity ?? []).map((pair, n) => (
-          <Panel key={`${pair.row_parameter} ${pair.column_parameter}`}>
-            <Heatmap
-              id={`sensitivity-${n + 1}`}
-              title={
-                n === 0
-                  ? (findings?.sensitivity ?? 'Sensitivity')
-                  : `${title(pair.row_parameter)} with ${title(pair.column_parameter).toLowerCase()}`
-              }
-              about={`Mean objective of the trials at each pair, basis points a year: ${title(pair.row_parameter).toLowerCase()} in rows, ${title(pair.column_parameter).toLowerCase()} in columns.`}
-              label={title(pair.row_parameter)}
-              rows={pair.rows.map(title)}
-              columns={pair.columns.map(title)}
-              values={pair.mean}
-              counts={pair.n}
-              axis={OBJECTIVE}
-            />
-          </Panel>
-        ))}
       </SimpleGrid>
+      <Sensitivity heatmaps={charts.sensitivity ?? []} finding={findings?.sensitivity} />
       <Luck result={result} explanation={explanation} />
     </Stack>
+  );
+}
+
+/** Pairs of parameters, under the one finding about all of them. */
+function Sensitivity({
+  heatmaps,
+  finding,
+}: {
+  heatmaps: NonNullable<Charts['sensitivity']>;
+  finding: string | null | undefined;
+}) {
+  if (heatmaps.length === 0) return null;
+  return (
+    <>
+      <Title order={2}>{finding ?? 'Sensitivity'}</Title>
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        {heatmaps.map((pair, n) => {
+          const [row, column] = [title(pair.row_parameter), title(pair.column_parameter).toLowerCase()];
+          return (
+            <Panel key={`${row} ${column}`}>
+              <Heatmap
+                id={`sensitivity-${n + 1}`}
+                title={`${row} with ${column}`}
+                about={`Mean objective of the trials at each pair, basis points a year: ${row.toLowerCase()} in rows, ${column} in columns.`}
+                label={row}
+                rows={pair.rows.map(title)}
+                columns={pair.columns.map(title)}
+                values={pair.mean}
+                counts={pair.n}
+                axis={OBJECTIVE}
+              />
+            </Panel>
+          );
+        })}
+      </SimpleGrid>
+    </>
   );
 }

@@ -2,7 +2,7 @@ import { useCallback, useMemo } from 'react';
 
 import type { Charts } from '../api/results';
 import { ScatterChart, type Point, type Range } from '../charts/ScatterChart';
-import { number, percent, title } from '../numbers/format';
+import { number, percent, words } from '../numbers/format';
 import type { Brush } from './brush';
 import { useView } from './view';
 
@@ -35,7 +35,7 @@ export function TrialScatter({ points, finding, selected, brush, select }: Props
   const drawn = useMemo<Point[]>(
     () =>
       points.map((each, place) => ({
-        label: `Trial ${each.trial}, ${title(each.weight_function).toLowerCase()}`,
+        label: `Trial ${each.trial}, ${words(each.weight_function)}`,
         x: each.volatility,
         y: each.excess_return,
         group: each.chosen ? 2 : each.feasible ? 0 : 1,

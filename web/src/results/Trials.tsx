@@ -6,7 +6,7 @@ import { useTrialsQuery, type Charts, type Result, type TrialPage, type TrialQue
 import { Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
 import { ParallelChart } from '../charts/ParallelChart';
-import { number, plural, title } from '../numbers/format';
+import { number, plural, title, words } from '../numbers/format';
 import { AXES, inRanges, readBrush, writeBrush, type Brush, type Field } from './brush';
 import { TrialScatter } from './TrialScatter';
 import { TrialTable } from './TrialTable';
@@ -37,7 +37,7 @@ export function Trials({ id, result, charts }: { id: string; result?: Result; ch
   const lines = useMemo(
     () =>
       points.map((point) => ({
-        label: `Trial ${point.trial}, ${title(point.weight_function).toLowerCase()}`,
+        label: `Trial ${point.trial}, ${words(point.weight_function)}`,
         values: AXES.map(({ field }) => point[field]),
         chosen: point.chosen,
       })),

@@ -5,7 +5,7 @@ import { IconAlertTriangle, IconCircleCheck, IconCircleX } from '../app/icons';
 import { Verdict, VERDICTS } from '../app/Verdict';
 import { bps, interval, number, percent } from '../numbers/format';
 import { FigureLink } from './FigureLink';
-import { evidenceValue } from './numbers';
+import { evidenceValue, evidenceWanted } from './numbers';
 import classes from './results.module.css';
 
 /** What to do, why, how sure; the benefit beside it, small and grey where luck explains it. */
@@ -58,7 +58,7 @@ export function VerdictCard({ result, explanation }: { result: Result; explanati
                   {evidenceValue(item)}
                 </FigureLink>{' '}
                 <Text span size="sm" c="dimmed" fw={400}>
-                  {item.passed ? 'enough for green' : `green needs ${item.requirement}`}
+                  {item.passed ? 'enough for green' : `green needs ${evidenceWanted(item)}`}
                 </Text>
               </Text>
             </li>

@@ -1,7 +1,7 @@
 /** Numbers of a result in their units. */
 
 import type { Configuration, Explanation, Measured } from '../api/results';
-import { bps, NOTHING, number, percent, title } from '../numbers/format';
+import { bps, MINUS, NOTHING, number, percent, title, words } from '../numbers/format';
 
 const BASIS_POINTS = 10_000;
 
@@ -9,6 +9,11 @@ export function evidenceValue({ value, unit, digits }: Explanation['evidence'][n
   if (value === null) return NOTHING;
   if (unit === 'bps') return bps(value);
   return unit === 'percent' ? percent(value, digits) : number(value, digits);
+}
+
+/** What green requires: `above −1.645`. */
+export function evidenceWanted({ requirement }: Explanation['evidence'][number]): string {
+  return requirement.replace('-', MINUS);
 }
 
 /** A metric by the unit that the catalogue names. */
@@ -69,7 +74,7 @@ export function configurationWords(config: Configuration): string {
   const { weight_function: name, ...parameters } = config;
   const parts = Object.entries(parameters).flatMap(([field, value]) => {
     if (value === null || value === undefined || value === 0) return [];
-    if (typeof value === 'string') return [value.replaceAll('_', ' ')];
+    if (typeof value === 'string') return [words(value)];
     const text = PERCENT_FIELDS.has(field) ? percent(value, 0) : String(value);
     return [`${field.replaceAll('_', ' ').replace(' days', '')} ${text}`];
   });

@@ -3,8 +3,9 @@ import { memo, useCallback, useEffect, useMemo, useState } from 'react';
 
 import { Panel } from '../app/Page';
 import { LineChart } from '../charts/LineChart';
-import { ScatterChart } from '../charts/ScatterChart';
-import { bps, number, percent, plural, title } from '../numbers/format';
+import { ScatterChart, type Point } from '../charts/ScatterChart';
+import { each } from '../charts/table';
+import { bps, number, percent, plural, words } from '../numbers/format';
 import { useLiveChartsQuery, useRunRequestQuery, type RunCharts } from './charts';
 
 const BPS = 10_000;
@@ -24,7 +25,7 @@ export const LiveCharts = memo(function LiveCharts({ id, running }: { id: string
   });
   const request = useRunRequestQuery(id);
   const { data, refetch } = charts;
-  const drawn = data?.risk_return?.points.length ?? 0;
+  const drawn = data?.points.length ?? 0;
   if (drawn !== trials) setTrials(drawn);
   useEffect(() => {
     if (!running) void refetch(); // trials may have come since the last poll
@@ -42,8 +43,8 @@ export const LiveCharts = memo(function LiveCharts({ id, running }: { id: string
         )}
       </Panel>
       <Panel>
-        {data?.risk_return ? (
-          <RiskReturn points={data.risk_return.points} />
+        {drawn > 0 && data !== undefined ? (
+          <RiskReturn points={data.points} />
         ) : (
           <Coming what="Risk and return of the trials" />
         )}
@@ -110,7 +111,7 @@ function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean })
   );
 }
 
-type Trial = NonNullable<RunCharts['risk_return']>['points'][number];
+type Trial = RunCharts['points'][number];
 
 const VOLATILITY = { name: 'Volatility a year', format: (value: number) => percent(value, 1) };
 const RETURN = { name: 'Return over cash a year', format: (value: number) => percent(value, 1) };
@@ -124,12 +125,12 @@ const GROUPS = [
 function RiskReturn({ points }: { points: readonly Trial[] }) {
   const drawn = useMemo(
     () =>
-      points.map(({ trial, weight_function: rule, volatility, excess_return: gain, ...each }) => ({
-        label: `Trial ${trial}, ${title(rule).toLowerCase()}`,
-        x: volatility,
-        y: gain,
-        group: each.pareto ? 2 : each.feasible ? 0 : 1,
-        more: [each.drawdown],
+      each<Trial, Point>(points, ({ trial, weight_function: rule, ...its }) => ({
+        label: `Trial ${trial}, ${words(rule)}`,
+        x: its.volatility,
+        y: its.excess_return,
+        group: its.pareto ? 2 : its.feasible ? 0 : 1,
+        more: [its.drawdown],
       })),
     [points],
   );

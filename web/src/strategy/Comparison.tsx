@@ -56,7 +56,7 @@ export const Comparison = memo(function Comparison({ rules, catalogue }: Props) 
         <Table.Tbody>
           {rules.map(({ subject, history }) => (
             <Table.Tr key={subject} fw={subject === 'strategy' ? 600 : 400}>
-              <Table.Th scope="row" fw="inherit">
+              <Table.Th scope="row" fw="inherit" miw={130}>
                 {SUBJECTS[subject].name}
               </Table.Th>
               {columns.map(({ name, about }) => {

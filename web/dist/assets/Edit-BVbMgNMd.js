@@ -1,0 +1,1 @@
+export{n as Component}from"./Strategy-CkR31Bk4.js";

@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-CkR31Bk4.js";
