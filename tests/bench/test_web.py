@@ -29,8 +29,8 @@ VISITS, CHANGES = 5, 20
 WARM_UP_MINUTES, MINUTES, EVERY_SECONDS = 3, 10, 15
 MS = 1_000
 LONG = [scenario | {"paths": 2_000, "years": 5} for scenario in SCENARIOS]
-LONGEST = [scenario | {"paths": 20_000, "years": 20} for scenario in SCENARIOS]
-"""So many paths that a search outlasts the measure of memory."""
+LONGEST = [scenario | {"paths": 10_000, "years": 15} for scenario in SCENARIOS]
+"""So many paths that the most trials that a request may have outlast the measure of memory."""
 
 _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 _LISTED = "Number(document.querySelector('[aria-setsize]')?.ariaSetSize ?? 0)"
@@ -172,7 +172,8 @@ def test_an_event_to_its_paint(comparison: Comparison, browse: Callable[..., Vis
 
 
 def test_the_memory_of_a_live_run(comparison: Comparison, browse: Callable[..., Visit], service: str) -> None:
-    run = start(service, name="Measured for long", trials=2_000, scenarios=LONGEST)
+    run = start(service, name="Measured for long", trials=5_000, scenarios=LONGEST)
+    _approve(service, run)
     page = _follow(browse, run)
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
@@ -196,6 +197,16 @@ def test_the_memory_of_a_live_run(comparison: Comparison, browse: Callable[..., 
         f"{' (missed)' if growth >= MOST_GROWTH else ''}"
     )
     comparison.rows.append(Row("memory of a live run's page", f"{events:,} events", 60 * minutes[-1], {}, None, note))
+
+
+def _approve(service: str, run: str) -> None:
+    """So many trials wait for an approval."""
+    limit = time.monotonic() + 60 * MINUTES
+    while (job := httpx.get(f"{service}/api/jobs/{run}", timeout=60).json())["state"] != "waiting":
+        assert time.monotonic() < limit, job["state"]
+        time.sleep(0.1)
+    place = f"{service}/api/approvals/{job['approval']['question']}"
+    httpx.post(place, json={"verdict": "approved"}, timeout=60).raise_for_status()
 
 
 def _follow(browse: Callable[..., Visit], run: str) -> Page:

@@ -115,7 +115,8 @@ function Head({ side, runs, change }: ChoiceProps & { side: SideBySide['jobs'][n
           </Text>
         ) : (
           <Button
-            size="compact-xs"
+            size="compact-sm"
+            fz="xs"
             px={4}
             variant="subtle"
             aria-label={`Make baseline: ${side.name}`}
@@ -125,7 +126,8 @@ function Head({ side, runs, change }: ChoiceProps & { side: SideBySide['jobs'][n
           </Button>
         )}
         <Button
-          size="compact-xs"
+          size="compact-sm"
+          fz="xs"
           px={4}
           variant="subtle"
           aria-label={`Remove ${side.name}`}

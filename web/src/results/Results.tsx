@@ -1,4 +1,4 @@
-import { Button, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link, useParams } from 'react-router';
 
 import { useJobQuery } from '../api/jobs';
@@ -162,6 +162,11 @@ function Answer({ id, result, explanation, charts }: Parts) {
         </Panel>
         <Panel title="The winner on the training days">
           <KeyFigures result={result} explanation={explanation} />
+          {result.winner && (
+            <Anchor component={Link} to={`/runs/${id}/trials/${result.winner.digest}`} size="sm">
+              All of its numbers, and how to keep it as a strategy
+            </Anchor>
+          )}
         </Panel>
       </SimpleGrid>
       <Holdout job={id} />

@@ -1,1 +1,0 @@
-export{n as Component}from"./Strategy-CkR31Bk4.js";
