@@ -32,9 +32,9 @@ export function Correlations() {
   const check = useCorrelationsQuery(parsed(asked).matrix);
   const current =
     check.data !== undefined && !check.isFetching && asked === written(given) ? check.data : undefined;
-  const put = (next: Correlated, replace: boolean) => {
-    const search = new URLSearchParams(query);
-    search.set('correlations', written(next));
+  const put = (change: Change, replace: boolean) => {
+    const search = new URLSearchParams(location.search); // newer than `query` while somebody types fast
+    search.set('correlations', written(change(parsed(search.get('correlations')))));
     setQuery(search, { replace, preventScrollReset: true });
   };
   return (
@@ -46,7 +46,7 @@ export function Correlations() {
             size="xs"
             variant="default"
             disabled={given.names.length >= MOST}
-            onClick={() => put(longer(given), false)}
+            onClick={() => put(longer, false)}
           >
             Add an asset
           </Button>
@@ -54,7 +54,7 @@ export function Correlations() {
             size="xs"
             variant="default"
             disabled={given.names.length <= FEWEST}
-            onClick={() => put(shorter(given), false)}
+            onClick={() => put(shorter, false)}
           >
             Remove the last
           </Button>
@@ -68,25 +68,28 @@ export function Correlations() {
         Not every matrix of correlations is possible: if A moves with B and B with C, A and C cannot be
         opposites. The matrix is in the address, so that a link shares it.
       </Text>
-      <Grid given={given} nearest={current?.nearest ?? null} put={(next) => put(next, true)} />
+      <Grid given={given} nearest={current?.nearest ?? null} put={(change) => put(change, true)} />
       {check.error !== undefined && <Failed error={check.error} retry={check.refetch} />}
       <div aria-live="polite">
         {current !== undefined && (
-          <Finding check={current} accept={(matrix) => put({ names: given.names, matrix }, false)} />
+          <Finding check={current} accept={(matrix) => put(({ names }) => ({ names, matrix }), false)} />
         )}
       </div>
     </Panel>
   );
 }
 
+type Change = (now: Correlated) => Correlated;
+
 interface GridProps {
   given: Correlated;
   nearest: readonly (readonly number[])[] | null;
-  put: (next: Correlated) => void;
+  put: (change: Change) => void;
 }
 
 function Grid({ given, nearest, put }: GridProps) {
   const { names, matrix } = given;
+  const rename = (row: number, name: string) => put((now) => withName(now, row, name));
   return (
     <Table.ScrollContainer minWidth={320} type="native">
       <Table className={classes.matrix} withRowBorders={false} aria-label="Correlations">
@@ -112,7 +115,7 @@ function Grid({ given, nearest, put }: GridProps) {
                   aria-label={`Name of asset ${row + 1}`}
                   maxLength={20}
                   value={name}
-                  onChange={(event) => put(withName(given, row, event.currentTarget.value))}
+                  onChange={(event) => rename(row, event.currentTarget.value)}
                 />
               </Table.Th>
               {names.map((other, column) => {
@@ -136,7 +139,7 @@ function Grid({ given, nearest, put }: GridProps) {
                         value={Number(value.toFixed(3))}
                         onChange={(typed) =>
                           typeof typed === 'number' &&
-                          put(withValue(given, row, column, Math.max(-1, Math.min(1, typed))))
+                          put((now) => withValue(now, row, column, Math.max(-1, Math.min(1, typed))))
                         }
                       />
                     ) : (
