@@ -140,7 +140,8 @@ async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]
 
 async def describe_results(context: ChatContext, message: str) -> list[Claim]:
     """What the tools of the turn returned, as far as each sentence passes the check of claims."""
-    from agents.planner.sentences import describe_stored_result  # lazy: reading a conversation needs no sentences
+    # lazy: reading a conversation needs no sentences
+    from desk.conversation.sentences.descriptions import describe_stored_result
 
     events = await load_events(context.store, context.owner, context.run)
     calls = [(event.tool, event.arguments) for event in events if isinstance(event, ToolCalled)]

@@ -5,6 +5,7 @@ from typing import Any
 from langchain.tools import ToolRuntime, tool
 
 from desk.optimization.reading.findings import Findings, build_findings
+from desk.optimization.reading.model_view import shown_to_model
 from desk.optimization.repositories.result_repository import load_result
 from desk.runs.context import Context
 
@@ -15,4 +16,4 @@ async def list_figures(runtime: ToolRuntime[Context, Any]) -> tuple[str, Finding
     context = runtime.context
     result = await load_result(context.store, context.owner, context.run, "judged")
     findings = build_findings(result)
-    return findings.model_dump_json(), findings
+    return shown_to_model(findings), findings

@@ -10,6 +10,7 @@ from desk.conversation import amounts, quotes
 from desk.conversation.answers import Refusal
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.days import parse_day
+from desk.conversation.model_view import shown_to_model
 from desk.conversation.optimization_requests import validate
 from desk.conversation.portfolio_requests import (
     asset_name,
@@ -79,7 +80,7 @@ async def assess_portfolio(
         "last_day": last_day,
     }
     result = await compute_once(context, "assess_portfolio", arguments, PortfolioRisk, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("assess_portfolio", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -111,7 +112,7 @@ async def compare_allocations(
 
     arguments = {"assets": list(assets), "methods": list(methods), "amount": amount, "covariance": covariance}
     result = await compute_once(context, "compare_allocations", arguments, Allocations, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("compare_allocations", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -133,7 +134,7 @@ async def analyse_market(
         return await compute_analysis(context.prices, names), {"last": "analyse_market"}
 
     result = await compute_once(context, "analyse_market", {"assets": list(assets)}, MarketAnalysis, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("analyse_market", result, context.message), result
 
 
 @tool(response_format="content_and_artifact")
@@ -154,7 +155,7 @@ async def simulate_wealth(
         return await simulate(context.prices, await _plan(context, plan, shares, money)), _about(wish, "simulate")
 
     result = await compute_once(context, "simulate_wealth", {"plan": plan}, WealthOutlook, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("simulate_wealth", result, context.message), result
 
 
 async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float], money: Money | None) -> SavingsPlan:

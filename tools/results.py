@@ -21,6 +21,7 @@ from desk.conversation.answers import (
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.focus import PRICES
 from desk.conversation.listings import list_kept
+from desk.conversation.model_view import shown_to_model
 from desk.conversation.readings import TOPICS
 from desk.conversation.wishes import Name
 from desk.figures.figures import Figure
@@ -37,8 +38,6 @@ from desk.optimization.reading.years_in_words import describe_years
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.result import OptimizationResult
 from quant.strategies.family import WeightFunction
-
-WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it"
 
 MOST_LISTED = 10
 """Runs that a list shows."""
@@ -134,7 +133,7 @@ async def explain_result(
 
     arguments = {"topic": topic, "run": run, "detail": detail}
     result = await compute_once(context, "explain_result", arguments, ResultExplanation, compute)
-    return _shown_to_model(result), result
+    return shown_to_model("explain_result", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -165,7 +164,7 @@ async def compare_results(
     result = await compute_once(
         context, "compare_results", {"first": first, "second": second}, ResultComparison, compute
     )
-    return result.model_dump_json(), result
+    return shown_to_model("compare_results", result, context.message), result
 
 
 @tool(response_format="content_and_artifact")
@@ -181,7 +180,7 @@ async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Run
         return RunList(runs=runs, figures=(*_listed(runs), *_in_words(runs))), {"last": "list_results"}
 
     result = await compute_once(context, "list_results", {}, RunList, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("list_results", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -199,7 +198,7 @@ async def list_saved(what: Kept, runtime: ToolRuntime[ChatContext, Any]) -> tupl
         return await list_kept(context.store, context.owner, context.prices, what), {"last": "list_results"}
 
     result = await compute_once(context, "list_saved", {"what": what}, KeptList, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("list_saved", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -220,7 +219,7 @@ async def open_holdout(
         return OpenedHoldout(run=run_id, figures=await context.runs.holdout(run_id)), {"last": "open_holdout"}
 
     result = await compute_once(context, "open_holdout", {"run": run}, OpenedHoldout, compute)
-    return _shown_to_model(result), result
+    return shown_to_model("open_holdout", result, context.message), result
 
 
 def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tuple[Figure, ...]:
@@ -263,21 +262,6 @@ def _check_scenario(result: OptimizationResult, detail: str | None) -> None:
         raise InvalidInput(
             "detail", detail, reason=f"{spaced(detail or 'nothing')} is no scenario of this result", allowed=known
         )
-
-
-def _shown_to_model(result: ResultExplanation | OpenedHoldout | Refusal) -> str:
-    """Serialize the result for the model, without values that rest on the locked holdout."""
-    match result:
-        case ResultExplanation():
-            return result.model_copy(update={"withheld": tuple(map(_blind, result.withheld))}).model_dump_json()
-        case OpenedHoldout():
-            return result.model_copy(update={"figures": tuple(map(_blind, result.figures))}).model_dump_json()
-        case Refusal():
-            return result.model_dump_json()
-
-
-def _blind(figure: Figure) -> Figure:
-    return figure.model_copy(update={"value": WITHHELD, "error": None})
 
 
 def _in_words(runs: Sequence[RunSummary]) -> Iterator[Figure]:

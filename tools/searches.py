@@ -8,6 +8,7 @@ from desk.base.text import plural
 from desk.conversation.answers import FinishedSearch, Refusal, SearchEstimate
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.focus import PRICES
+from desk.conversation.model_view import shown_to_model
 from desk.conversation.optimization_requests import build_request
 from desk.conversation.universes import find_universe, require_currency, risky_assets
 from desk.conversation.wishes import Wish
@@ -38,7 +39,7 @@ async def estimate_optimization(
         return SearchEstimate(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
 
     result = await compute_once(context, "estimate_optimization", {"wish": wish}, SearchEstimate, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("estimate_optimization", result, context.message), result
 
 
 @tool(response_format="content_and_artifact")
@@ -70,7 +71,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
         return launched, changes
 
     result = await compute_once(context, "run_optimization", {"wish": wish}, FinishedSearch, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("run_optimization", result, context.message), result
 
 
 async def _request(context: ChatContext, wish: Wish) -> OptimizationRequest:

@@ -13,6 +13,7 @@ from desk.conversation.answers import Refusal, RemovedScenario, SavedConfigurati
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.days import parse_day
 from desk.conversation.focus import PRICES
+from desk.conversation.model_view import shown_to_model
 from desk.conversation.optimization_requests import beside_assets, validate
 from desk.conversation.universes import find_universe, risky_assets
 from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
@@ -84,7 +85,7 @@ async def evaluate_strategy(
         return evaluation, changes
 
     result = await compute_once(context, "evaluate_strategy", {"strategy": strategy}, QuickEvaluation, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("evaluate_strategy", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -109,7 +110,7 @@ async def save_strategy(
         return SavedConfiguration(figures=saved_strategy_figures(strategy)), {"last": "save_strategy"}
 
     result = await compute_once(context, "save_strategy", {"name": name}, SavedConfiguration, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("save_strategy", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -131,7 +132,7 @@ async def show_scenarios(
         return select_scenarios(book, names) if names else book, {"last": "scenarios"}
 
     result = await compute_once(context, "show_scenarios", {"names": list(names)}, ScenarioCatalog, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("show_scenarios", result, context.message), result
 
 
 @tool(response_format="content_and_artifact")
@@ -161,7 +162,7 @@ async def add_scenario(
         return book, {"scenarios": list(own), "last": "add_scenario"}
 
     result = await compute_once(context, "add_scenario", {"scenario": scenario}, ScenarioCatalog, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("add_scenario", result, context.message), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -186,7 +187,7 @@ async def remove_scenario(name: Name, runtime: ToolRuntime[ChatContext, Any]) ->
         return RemovedScenario(figures=figures), {"scenarios": rest, "last": "scenarios"}
 
     result = await compute_once(context, "remove_scenario", {"name": name}, RemovedScenario, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("remove_scenario", result, context.message), result
 
 
 SHORT = timedelta(days=2 * 365)

@@ -7,6 +7,7 @@ from langchain.tools import ToolRuntime, tool
 
 from desk.conversation.answers import Refusal
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.model_view import shown_to_model
 from desk.conversation.portfolio_requests import asset_name, parse_holdings, with_focus_holdings
 from desk.conversation.wishes import Name, PortfolioWish
 from desk.tearsheets.document import make_tearsheet
@@ -53,7 +54,7 @@ async def show_tearsheet(
 
     arguments = {"portfolio": portfolio, "run": run, "benchmark": benchmark}
     result = await compute_once(context, "show_tearsheet", arguments, TearsheetSummary, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("show_tearsheet", result, context.message), result
 
 
 def _request(shares: dict[str, float], benchmark: str | None) -> TearsheetRequest:

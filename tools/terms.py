@@ -7,6 +7,7 @@ from langchain.tools import ToolRuntime, tool
 from desk.conversation.answers import Refusal
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.definitions import Definition, define
+from desk.conversation.model_view import shown_to_model
 from desk.conversation.wishes import Name
 
 
@@ -25,4 +26,4 @@ async def define_term(term: Name, runtime: ToolRuntime[ChatContext, Any]) -> tup
         return define(term), {}
 
     result = await compute_once(context, "define_term", {"term": term}, Definition, compute)
-    return result.model_dump_json(), result
+    return shown_to_model("define_term", result, context.message), result

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from agents.declaration import Declaration, ToolCall, ToolOutput, read_outputs
+from agents.declaration import Declaration, ToolCall, ToolOutput
 from desk.figures.guard.claims import Draft
-from desk.optimization.reading.findings import Findings
-from desk.optimization.reading.template import findings_claims
+from desk.figures.tool_content import read_claims
 
 
 def _tools():
@@ -17,7 +16,7 @@ def _tools():
 def _rule(_: str, outputs: Sequence[ToolOutput]) -> Draft | list[ToolCall]:
     if not outputs:
         return [("list_figures", {})]
-    return Draft(claims=findings_claims(read_outputs(outputs, "list_figures", Findings)[-1]))
+    return Draft(claims=tuple(read_claims([each.content for each in outputs if not each.failed][-1])))
 
 
 AGENT = Declaration(

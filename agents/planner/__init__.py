@@ -1,1 +1,1 @@
-"""The embedded planner as the assistant: `language/` parses messages, the sentences describe tool results."""
+"""The embedded planner as the assistant: `language/` parses messages, `declines` says what the desk cannot do."""

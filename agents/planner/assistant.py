@@ -9,12 +9,12 @@ from agents.planner.declines import decline
 from agents.planner.language.languages import language_note
 from agents.planner.language.understanding import Interpretation, Past, understand
 from agents.planner.language.wording import UNCLEAR, nearest, offered
-from agents.planner.sentences import describe_tool_result
 from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
 from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim
+from desk.figures.tool_content import read_claims
 
 EVERYTHING: tuple[Offer, ...] = get_args(Offer)
 TALK: dict[str, str] = {
@@ -25,6 +25,7 @@ TALK: dict[str, str] = {
     "no": "Then nothing is done; please say it otherwise.",
 }
 """Replies to small talk."""
+FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
 
 
 def reply_or_calls(task: str, outputs: Sequence[ToolOutput]) -> Reply | list[ToolCall]:
@@ -34,7 +35,7 @@ def reply_or_calls(task: str, outputs: Sequence[ToolOutput]) -> Reply | list[Too
     before = [Past(asked=past["asked"], did=past["did"]) for past in context.get("before", ())]
     interpretation = understand(person, Focus.model_validate(context["focus"]), before)
     if outputs:
-        return Reply(claims=tuple(_claims(outputs, person)), offers=())
+        return Reply(claims=tuple(_claims(outputs)), offers=())
     if interpretation.calls:
         return [(call.tool, call.arguments) for call in interpretation.calls]
     return _reply_without_tools(interpretation, person)
@@ -57,9 +58,9 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
     return _reply("asked_back", texts if note is None else [note, *texts], offers)
 
 
-def _claims(outputs: Sequence[ToolOutput], person: str) -> Iterator[Claim]:
+def _claims(outputs: Sequence[ToolOutput]) -> Iterator[Claim]:
     for output in outputs:
-        yield from describe_tool_result(output.tool, output.content, failed=output.failed, message=person)
+        yield from [Claim(section="answer", text=FAILED)] if output.failed else read_claims(output.content)
 
 
 def _reply(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:

@@ -167,6 +167,8 @@ class ChatContext(Scope):
     focus: Focus
     """Focus at the start of the turn."""
     evidence: Evidence
+    message: str
+    """What the person wrote, which decides with what an answer begins."""
 
     @property
     def current_focus(self) -> Focus:

@@ -277,6 +277,7 @@ async def _run_graph(dependencies: Dependencies, owner: str, turn: Turn, log: Ev
             runs=AssistantRuns(dependencies, owner, turn.id, lambda: evidence.current_focus(turn.focus), at, tell),
             focus=turn.focus,
             evidence=evidence,
+            message=turn.asked,
         )
 
     execution = TurnContext(

@@ -20,7 +20,7 @@ from desk.governance.usage import Usage
 from desk.optimization.request import OptimizationRequest
 from graphs.assistant import question_text
 from tests.evals.cases import Case
-from tests.evals.results import RESULT, TASKS, tool_results
+from tests.evals.results import RESULT, TASKS, content_of, tool_results
 
 FOCI = {
     "nothing": Focus(),
@@ -73,7 +73,7 @@ def messages_of(case: Case, prompt: str) -> list[BaseMessage]:
         made = [{"name": tool, "args": arguments, "id": f"c{n}"} for n, (tool, arguments, _) in enumerate(calls)]
         messages.append(AIMessage("", tool_calls=made))
         messages += [
-            ToolMessage(fence(result.model_dump_json()), tool_call_id=f"c{n}", name=tool)
+            ToolMessage(fence(content_of(tool, result, case.text)), tool_call_id=f"c{n}", name=tool)
             for n, (tool, _, result) in enumerate(calls)
         ]
     return messages

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from desk.conversation.answers import RunList, RunSummary
+from desk.conversation.model_view import shown_to_model
 from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
 from desk.market.regimes import RegimeReport
@@ -12,6 +13,7 @@ from desk.optimization.briefing.scenario_list import ScenarioCard, ScenarioList
 from desk.optimization.briefing.search_status import BestOf, SearchStatus
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.findings import Findings, build_findings
+from desk.optimization.reading.model_view import shown_to_model as shown_to_explainer
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import SearchSpace
@@ -24,6 +26,17 @@ Call = tuple[str, dict[str, Any], Frozen]
 def tool_results(agent: str, given: dict[str, Any]) -> list[Call]:
     """The calls that the agent has made; none for a case without facts."""
     return RESULTS[agent](given) if given else []
+
+
+def content_of(tool: str, result: Frozen, message: str) -> str:
+    """What the tool shows a model of its result."""
+    match result:
+        case Findings():
+            return shown_to_explainer(result)
+        case RunList():
+            return shown_to_model(tool, result, message)
+        case _:
+            return result.model_dump_json()
 
 
 def _risk(given: dict[str, Any]) -> list[Call]:
@@ -69,8 +82,7 @@ def _findings(given: dict[str, Any]) -> list[Call]:
     findings = build_findings(RESULT)
     changes = {name: value for name, value in given.items() if name in Findings.model_fields}
     if note := given.get("note"):
-        figures = (*findings.figures, _figure("remark", "remark of the desk", note=note))
-        changes["figures"] = figures
+        changes["figures"] = tuple(_with_note(f, note) if f.id == "data_source" else f for f in findings.figures)
     return [("list_figures", {}, findings.model_copy(update=changes))]
 
 
@@ -85,6 +97,10 @@ def _runs(given: dict[str, Any]) -> list[Call]:
     )
     sentence = sentence_figure("run_list_sentence", f"You have {len(runs)} results.", "runs")
     return [("list_results", {}, RunList(runs=runs, figures=(*figures, sentence)))]
+
+
+def _with_note(figure: Figure, note: str) -> Figure:
+    return figure.model_copy(update={"value": f"{figure.value}. {note}"})
 
 
 def _figure(id_: str, quantity: str, *, note: str = "") -> Figure:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from agents.planner.aspects import asks
 from agents.planner.language.abilities import Ability
 from agents.planner.language.builders import OF_STRATEGY
 from agents.planner.language.parsing import Parse
 from desk.conversation.focus import Focus
+from desk.conversation.sentences.aspects import asks
 
 FRAGMENT: Final = 8
 """Most words of a message that, without a word for what to do, is about the last wish."""

@@ -1,5 +1,6 @@
 """Replies to the results of every tool of the assistant: claims pass the guard, and every table cell has a figure."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,19 +9,23 @@ from typing import Any, get_args
 import pytest
 from langchain.tools import ToolRuntime
 
-from agents.planner.assistant import TALK
+from agents.declaration import ToolOutput
+from agents.planner.assistant import TALK, reply_or_calls
 from agents.planner.declines import DECLINES, ELSE
-from agents.planner.sentences import describe_tool_result
 from agents.table import AGENTS
 from desk.conversation.answers import Refusal, ResultExplanation, RunSummary
 from desk.conversation.context import ChatContext, Evidence
 from desk.conversation.definitions import define, definitions
 from desk.conversation.focus import Focus
+from desk.conversation.model_view import WITHHELD
 from desk.conversation.readings import SUBJECTS
+from desk.conversation.reply import Reply
+from desk.conversation.sentences.descriptions import describe_result
 from desk.conversation.tables import build_exhibits
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, Shock, StrategyWish, Wish
 from desk.figures.figures import Claim, Figure, collect_figures, format_figure
-from desk.figures.guard.claims import MAX_CLAIMS, check, render
+from desk.figures.guard.claims import MAX_CLAIMS, REFERENCE, check, render
+from desk.figures.tool_content import MAX_BYTES, read_claims
 from desk.governance.estimates import Estimate, ExpectedTime
 from desk.governance.principals import Principal
 from desk.market.bundled import BundledPrices
@@ -157,6 +162,7 @@ async def context(anyio_backend, tmp_path_factory):
             runs=GivenRuns(results),
             focus=Focus(),
             evidence=Evidence(),
+            message="",
         )
 
 
@@ -170,7 +176,8 @@ async def call_tool(context: ChatContext, tool: Any, **arguments: Any) -> tuple[
 async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> str:
     """The claims about the result, checked by the guard, and its tables."""
     content, result = await call_tool(context, tool, **arguments)
-    claims = list(describe_tool_result(tool.name, content, failed=False))
+    check_content(content)
+    claims = list(read_claims(content))
     figures = collect_figures(result)
     assert claims
     assert len(claims) <= MAX_CLAIMS / 2
@@ -183,6 +190,17 @@ async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> st
     texts = [render(claim, figures).text for claim in claims]
     check_wording(texts)
     return " ".join(texts)
+
+
+def check_content(content: str) -> None:
+    """What a model reads is short, and lists the figures of its sentences."""
+    assert len(content.encode()) < MAX_BYTES
+    document = json.loads(content)
+    assert not [name for name, value in document.items() if value is None or name == "source"]
+    assert all(isinstance(value, str) for value in document["figures"].values())
+    claims = list(read_claims(content))
+    assert claims
+    assert document["figures"].keys() >= {id_ for claim in claims for id_ in REFERENCE.findall(claim.text)}
 
 
 METHOD = ("The table", "The number of", "The term", "How ", "The configuration", "In the table", "These are", "This is")
@@ -255,7 +273,7 @@ def test_declines_say_why_and_what_works(text) -> None:
 @pytest.mark.parametrize("colour", COLOURS[:3])
 async def test_the_guard_passes_every_way_to_begin(context, topic, colour) -> None:
     details: dict[str, str] = {"alternative": "sigmoid", "scenario": "base_case"}
-    content, result = await call_tool(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
+    _, result = await call_tool(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
     for message in (
         "how sure are you?",
         "why is it red?",
@@ -265,15 +283,15 @@ async def test_the_guard_passes_every_way_to_begin(context, topic, colour) -> No
         "without costs? what speaks in favour of it?",
         "how likely is a breach if I switch anyway?",
     ):
-        claims = list(describe_tool_result("explain_result", content, failed=False, message=message))
+        claims = list(describe_result("explain_result", result, message))
         assert [problem for claim in claims for problem in check(claim, collect_figures(result))] == [], message
 
 
 @pytest.mark.parametrize("topic", get_args(Topic))
 async def test_the_first_sentence_about_a_topic_says_what_was_asked(context, topic) -> None:
     details: dict[str, str] = {"alternative": "sigmoid", "scenario": "base_case"}
-    content, result = await call_tool(context, explain_result, topic=topic, run="red", detail=details.get(topic))
-    claims = describe_tool_result("explain_result", content, failed=False)
+    _, result = await call_tool(context, explain_result, topic=topic, run="red", detail=details.get(topic))
+    claims = describe_result("explain_result", result)
     texts = [render(claim, collect_figures(result)).text for claim in claims]
     check_wording(texts)
     assert re.search(OPENINGS[topic], texts[0], re.IGNORECASE), texts[0]
@@ -290,8 +308,8 @@ async def test_the_first_sentence_about_a_topic_says_what_was_asked(context, top
     ],
 )
 async def test_a_question_about_luck_is_answered_as_it_was_asked(context, message, first) -> None:
-    content, result = await call_tool(context, explain_result, topic="luck", run="red")
-    claims = list(describe_tool_result("explain_result", content, failed=False, message=message))
+    _, result = await call_tool(context, explain_result, topic="luck", run="red")
+    claims = list(describe_result("explain_result", result, message))
     assert render(claims[0], collect_figures(result)).text.startswith(first)
 
 
@@ -306,8 +324,8 @@ async def test_a_question_about_luck_is_answered_as_it_was_asked(context, messag
     ],
 )
 async def test_the_first_sentence_about_a_risk_is_the_one_that_was_asked_for(context, message, first) -> None:
-    content, result = await call_tool(context, assess_portfolio, portfolio=INDEX)
-    claims = list(describe_tool_result("assess_portfolio", content, failed=False, message=message))
+    _, result = await call_tool(context, assess_portfolio, portfolio=INDEX)
+    claims = list(describe_result("assess_portfolio", result, message))
     assert render(claims[0], collect_figures(result)).text.startswith(first)
 
 
@@ -349,8 +367,8 @@ async def test_a_year_of_a_portfolio_is_that_of_full_investment(context) -> None
     wish = StrategyWish(template="twelve_month_rule", first_day="2008", last_day="2008")
     _, rules = await call_tool(replace(context, run="full", evidence=Evidence()), evaluate_strategy, strategy=wish)
     index = PortfolioWish(holdings=(Holding(asset="sp500"),))
-    content, result = await call_tool(context, assess_portfolio, portfolio=index, first_day="2008", last_day="2008")
-    [first, *_] = describe_tool_result("assess_portfolio", content, failed=False, message="and in 2008?")
+    _, result = await call_tool(context, assess_portfolio, portfolio=index, first_day="2008", last_day="2008")
+    [first, *_] = describe_result("assess_portfolio", result, "and in 2008?")
     text = render(first, collect_figures(result)).text
     full = format_figure({f.id: f for f in rules.figures}["quick_year_2008_equity"])
     assert f"From 2008-01-02 to 2008-12-31 the portfolio would have returned {full}" in text
@@ -360,9 +378,9 @@ async def test_a_year_of_a_portfolio_is_that_of_full_investment(context) -> None
 async def test_whether_a_mix_is_safer_is_told_first(context, weight, first) -> None:
     wish = StrategyWish(template="constant_weight", constant_weight=weight)
     own = replace(context, run=f"mix{weight}", evidence=Evidence())
-    content, result = await call_tool(own, evaluate_strategy, strategy=wish)
+    _, result = await call_tool(own, evaluate_strategy, strategy=wish)
     figures = {figure.id: str(figure.value) for figure in result.figures}
-    claims = list(describe_tool_result("evaluate_strategy", content, failed=False, message="is it safer?"))
+    claims = list(describe_result("evaluate_strategy", result, "is it safer?"))
     assert render(claims[0], collect_figures(result)).text.startswith(first)
     assert figures["quick_versus_sentence"].startswith(("Neither better nor worse than", "Better than", "Worse than"))
     check_wording([figures["quick_versus_sentence"], figures["quick_safety_sentence"]])
@@ -561,8 +579,8 @@ async def test_a_search_estimate_and_the_list_of_runs_are_described(context) -> 
 async def test_a_finished_search_is_summarised_with_its_verdict(context, colour) -> None:
     only = replace(context, run=f"search-{colour}", runs=GivenRuns({colour: of_colour(colour)}))
     text = await describe_call(only, run_optimization, wish=Wish())
-    content, _ = await call_tool(only, run_optimization, wish=Wish())
-    assert len(list(describe_tool_result("run_optimization", content, failed=False))) <= 8
+    _, result = await call_tool(only, run_optimization, wish=Wish())
+    assert len(list(describe_result("run_optimization", result))) <= 8
     assert (
         "No configuration meets the mandate" in text if colour == "infeasible" else f"The verdict is {colour}" in text
     )
@@ -615,7 +633,7 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
         explained = ResultExplanation(
             run="r", topic="alternative", detail="sigmoid", findings=build_findings(result), alternative=sigmoid
         )
-        told_of = list(describe_tool_result("explain_result", explained.model_dump_json(), failed=False))
+        told_of = list(describe_result("explain_result", explained))
         assert [problem for claim in told_of for problem in check(claim, sigmoid.figures)] == []
         assert sigmoid.standing == standing
         sentences[standing] = told_of[0].text
@@ -628,10 +646,71 @@ async def test_a_term_is_defined_in_the_words_of_the_desk(context, term) -> None
     assert " is a" in (said := await describe_call(context, define_term, term=term)) or " is the " in said
 
 
+CALLS: dict[str, tuple[Any, dict[str, Any]]] = {
+    tool.name: (tool, arguments)
+    for tool, arguments in (
+        (run_optimization, {"wish": Wish()}),
+        (estimate_optimization, {"wish": Wish(assets=("stocks",))}),
+        (evaluate_strategy, {"strategy": StrategyWish(template="twelve_month_rule", first_day="2008")}),
+        (save_strategy, {"name": "Core"}),
+        (show_scenarios, {}),
+        (add_scenario, {"scenario": ScenarioWish(name="2022-like", like="bear_market")}),
+        (remove_scenario, {"name": "2022-like"}),
+        (assess_portfolio, {"portfolio": STOCKS, "loss": "25%"}),
+        (compare_allocations, {"assets": ("stocks",), "amount": "EUR 1m"}),
+        (analyse_market, {"assets": ("stocks",)}),
+        (simulate_wealth, {"plan": SavingsWish(portfolio=INDEX, goal="EUR 2m", withdrawal="EUR 9", paths="100")}),
+        (show_tearsheet, {"portfolio": STOCKS, "benchmark": "sp500"}),
+        (explain_result, {"topic": "assets", "run": "green"}),
+        (compare_results, {"first": "green", "second": "red"}),
+        (list_results, {}),
+        (list_saved, {"what": "assets"}),
+        (open_holdout, {"run": "green"}),
+        (define_term, {"term": "expected shortfall"}),
+    )
+}
+
+
+async def test_what_a_model_reads_of_each_tool_is_short(context) -> None:
+    results = {"green": with_assets(of_colour("green")), "red": of_colour("red")}
+    own = replace(context, run="short", runs=GivenRuns(results), evidence=Evidence())
+    assert {*CALLS} == {tool.name for tool in AGENTS["assistant"].tools()}
+    for tool, arguments in CALLS.values():
+        content, result = await call_tool(own, tool, **arguments)
+        assert not isinstance(result, Refusal), result
+        check_content(content)
+        claims = list(describe_result(tool.name, result))
+        assert list(read_claims(content)) == claims, "no sentence is left out"
+
+
+async def test_a_model_does_not_read_values_of_the_holdout(context) -> None:
+    for tool, arguments, hidden in (
+        (explain_result, {"topic": "next_trade", "run": "green"}, "next_trade"),
+        (open_holdout, {"run": "green"}, "holdout_advantage_bps"),
+    ):
+        content, result = await call_tool(replace(context, evidence=Evidence()), tool, **arguments)
+        assert json.loads(content)["figures"][hidden].endswith(WITHHELD)
+        assert all(figure.value != WITHHELD for figure in collect_figures(result)), "the reader sees them"
+
+
+async def test_the_answer_begins_with_what_the_message_asks(context) -> None:
+    own = replace(context, run="asked", evidence=Evidence(), message="what is its beta?")
+    content, _ = await call_tool(own, assess_portfolio, portfolio=INDEX)
+    assert next(read_claims(content)).text == "The beta of the portfolio is {{risk_beta}}."
+
+
+async def test_a_tool_that_failed_computed_nothing() -> None:
+    task = json.dumps({"person": "risk of AAPL", "focus": {}})
+    reply = reply_or_calls(task, [ToolOutput("assess_portfolio", "portfolio: not a portfolio", failed=True)])
+    assert isinstance(reply, Reply)
+    [claim] = reply.claims
+    assert check(claim, ()) == []
+    assert "nothing was computed" in claim.text
+
+
 async def test_a_refusal_is_described_by_reference(context) -> None:
     content, result = await call_tool(context, analyse_market, assets=(HOSTILE[:20],))
-    claims = list(describe_tool_result("analyse_market", content, failed=False))
+    assert json.loads(content)["refused"] == "invalid_input"
+    claims = list(read_claims(content))
     assert [problem for claim in claims for problem in check(claim, result.figures)] == []
     assert HOSTILE[:6] not in " ".join(claim.text for claim in claims)
-    [failed] = describe_tool_result("analyse_market", "whatever", failed=True)
-    assert check(failed, ()) == []

@@ -3,7 +3,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from agents.planner.risk_sentences import describe_market
+from desk.conversation.sentences.risk import describe_market
 from desk.market.bundled import BundledPrices
 from desk.portfolios.holdings import load_assets
 from desk.portfolios.market_regimes import TOOL, analyse_market

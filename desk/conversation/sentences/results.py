@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from agents.planner.aspects import asks
-from agents.planner.topic_leads import lead_of
 from desk.conversation.answers import (
     FinishedSearch,
     KeptList,
@@ -13,6 +11,8 @@ from desk.conversation.answers import (
     RunList,
     SearchEstimate,
 )
+from desk.conversation.sentences.aspects import asks
+from desk.conversation.sentences.topic_leads import lead_of
 from desk.figures.figures import Claim
 from desk.figures.guard.quantities import REFERENCE
 from desk.optimization.reading.ranking import Ranking

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from agents.planner.aspects import Sentence, answering_first
 from desk.conversation.answers import RemovedScenario, SavedConfiguration
+from desk.conversation.sentences.aspects import Sentence, answering_first
 from desk.figures.figures import Figure
 from desk.scenarios.repository import ScenarioCatalog, ScenarioEntry
 from desk.strategies.evaluation import QuickEvaluation, RuleEvaluation

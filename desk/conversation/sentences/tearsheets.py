@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agents.planner.aspects import Sentence, answering_first
+from desk.conversation.sentences.aspects import Sentence, answering_first
 from desk.tearsheets.summary import TearsheetSummary
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from agents.planner.aspects import asks
+from desk.conversation.sentences.aspects import asks
 from desk.optimization.reading.findings import Findings
 from desk.optimization.reading.topics import Topic
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from agents.planner.aspects import Sentence, answering_first
 from desk.base.text import join_words
+from desk.conversation.sentences.aspects import Sentence, answering_first
 from desk.portfolios.allocations import Allocation, Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
 from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, PortfolioRisk

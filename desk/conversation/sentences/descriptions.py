@@ -5,10 +5,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agents.planner import result_sentences as results
-from agents.planner import risk_sentences as risk
-from agents.planner import strategy_sentences as strategies
-from agents.planner.tearsheet_sentences import describe_tearsheet
 from desk.conversation.answers import (
     FinishedSearch,
     KeptList,
@@ -23,6 +19,8 @@ from desk.conversation.answers import (
 )
 from desk.conversation.context import CallResult
 from desk.conversation.definitions import Definition
+from desk.conversation.sentences import results, risk, strategies
+from desk.conversation.sentences.tearsheets import describe_tearsheet
 from desk.figures.figures import Claim
 from desk.portfolios.allocations import Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis
@@ -32,29 +30,20 @@ from desk.strategies.evaluation import QuickEvaluation
 from desk.tearsheets.summary import TearsheetSummary
 from desk.wealth.projection import WealthOutlook
 
-_FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
 _NOTHING = "The result holds nothing about that."
 
 
-def describe_tool_result(tool: str, content: str, *, failed: bool, message: str = "") -> Iterator[Claim]:
-    """The claims about one result of `tool`, given as JSON; the first answers the `message`."""
-    if failed:
-        yield Claim(section="answer", text=_FAILED)
-        return
-    kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
-    yield from _describe(tool, kind.model_validate_json(content), message)
+def describe_result(tool: str, result: BaseModel, message: str = "") -> Iterator[Claim]:
+    """The claims about one result of `tool`; the first answers the `message`."""
+    texts = _describe_refusal() if isinstance(result, Refusal) else _DESCRIPTIONS[tool][1](result, message)
+    for text in [*texts] or [_NOTHING]:
+        yield text if isinstance(text, Claim) else Claim(section="answer", text=text)
 
 
 def describe_stored_result(tool: str, stored: CallResult, message: str = "") -> Iterator[Claim]:
     """The claims about a result that the turn has stored, if a model's own were refused."""
     kind = Refusal if stored.refused else _DESCRIPTIONS[tool][0]
-    yield from _describe(tool, kind.model_validate(stored.result), message)
-
-
-def _describe(tool: str, result: BaseModel, message: str) -> Iterator[Claim]:
-    texts = _describe_refusal() if isinstance(result, Refusal) else _DESCRIPTIONS[tool][1](result, message)
-    for text in [*texts] or [_NOTHING]:
-        yield text if isinstance(text, Claim) else Claim(section="answer", text=text)
+    yield from describe_result(tool, kind.model_validate(stored.result), message)
 
 
 def _describe_refusal() -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Sentences about the results of tools, chosen by comparisons and by the message; their numbers are references."""
