@@ -12,6 +12,7 @@ _YEAR = re.compile(r"(?P<year>\d{4})")
 _FORMS = (
     _YEAR,
     re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?"),
+    re.compile(r"(?P<month>\d{1,2})/(?P<year>\d{4})"),
     re.compile(r"(?:(?P<day>\d{1,2}) )?(?P<name>[a-z]+)\.? (?P<year>\d{4})"),
     re.compile(r"(?P<name>[a-z]+)\.? (?P<day>\d{1,2}) (?P<year>\d{4})"),
 )

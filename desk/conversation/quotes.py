@@ -25,11 +25,15 @@ _GROUP_OR_DECIMALS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
 _LIKE_DIGITS = re.compile(r"\d[OoIl|]|[OoIl|]\d")
 _FLOW = r"(?:\s+(?:withdrawals?|contributions?|deposits?|payouts?|payments?|savings|spending|income))?"
 _YEARLY = re.compile(
-    rf"{_FLOW}\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year|every year)$", re.IGNORECASE
+    rf"{_FLOW}(?:\s+(?:(?:a|per|each|every) (?:year|yr)|per annum|p\.?a\.?|annually|yearly)|\s?/\s?(?:year|yr|y))$",
+    re.IGNORECASE,
 )
-_MONTHLY = re.compile(rf"{_FLOW}\s+(?:a month|per month|each month|every month|monthly|p\.?m\.?)$", re.IGNORECASE)
-_SYMBOL = re.compile(r"\bm(?= ?=)")
-"""A parameter, and not millions, as in "pi=.9 m=3"."""
+_MONTHLY = re.compile(
+    rf"{_FLOW}(?:\s+(?:(?:a|per|each|every) (?:month|mth|mo)|monthly|p\.?m\.?)|\s?/\s?(?:month|mth|mo|m))$",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"\bm(?= ?=)|\bs ?&? ?p ?500")
+"""A parameter, and not millions, as in "pi=.9 m=3", and the index, as in "65% sp500 / 35% KO"."""
 _COUNTED = re.compile(r"\s+(?:trials?|paths?|configurations?|simulations?|runs?|scenarios?)$", re.IGNORECASE)
 _TIME_PHRASES = {
     "a year and a half": "1.5 years",
@@ -71,7 +75,7 @@ def _is_split(text: str) -> bool:
 
 
 def _occurs(quote: str, message: str) -> bool:
-    numbers = find_numbers(_SYMBOL.sub("q", message))
+    numbers = find_numbers(_NAMED.sub(lambda match: "q" * len(match[0]), message))
     for match in re.finditer(re.escape(quote), message):
         start, end = match.span()
         before, after = message[start - 1 : start], message[end : end + 1]

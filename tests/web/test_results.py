@@ -216,7 +216,7 @@ def test_a_point_under_the_mouse_shows_the_numbers_of_its_own_trial(browse, job,
     for values, pixels in ((volatility, x), (excess_return, y)):
         scale = np.polynomial.Polynomial.fit(values, pixels, 1)
         assert np.abs(scale(values) - pixels).max() < MOST_PIXELS_OFF
-    page.get_by_role("figure").filter(has=canvas).get_by_label(re.compile("Arrow keys")).press("Home")
+    page.locator("#figure-risk-return").get_by_label(re.compile("Arrow keys")).press("Home")
     expect(tooltip).to_contain_text(f"Trial {answers['charts']['risk_return']['points'][0]['trial']}, ")
     canvas.click(position={"x": marks[-1]["x"], "y": marks[-1]["y"]})
     expect(page).to_have_url(re.compile(f"trial={trial['digest']}"))

@@ -1,6 +1,7 @@
 """Arguments of each tool but a search, from a form; what is missing or doubtful becomes a question."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from agents.planner.language.form import MEASURES, Form, filled
@@ -22,8 +23,10 @@ def evaluate(form: Form) -> dict[str, Any]:
     implied = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
     share = ONLY_SHARE.get(function) or ONLY_SHARE.get(template)
     implied |= {"percent": share} if share else {}
-    quotes = form.match(implied)
-    if template == "constant_weight" or function == "constant":
+    held = _held_beside_cash(form) if {template, function} <= {None, "constant_weight", "constant"} else None
+    quotes = form.match(implied) | filled({"constant_weight": held})
+    template = "constant_weight" if held and not function else template
+    if not held and (template == "constant_weight" or function == "constant"):
         _constant_weight(form, quotes)
     template = _mix(form, quotes) or _template_beside(form, template, function)
     _decay(form, quotes)
@@ -37,6 +40,9 @@ def evaluate(form: Form) -> dict[str, Any]:
     focus = form.focus
     known = focus.strategy is not None or focus.rule is not None or focus.run is not None
     changes = bool(again) or form.has("sense", "change") or focus.last in OF_STRATEGY
+    follows = form.has("sense", "change", "again") or form.reading.words[0].text == "and"
+    if focus.last in OF_STRATEGY and follows and strategy.get("template") == "constant_weight":
+        strategy = {"weight_function": "constant"} | {name: strategy[name] for name in strategy if name != "template"}
     whole = not {"template", "saved"}.isdisjoint(strategy) or (form.has("trigger") and function is not None)
     if not again and ({*strategy} <= {"first_day", "last_day"} and focus.last not in OF_STRATEGY):
         form.ask("Which strategy? Name a weight function, a template or a saved strategy.")
@@ -88,6 +94,30 @@ def _decay(form: Form, quotes: dict[str, str]) -> None:
         if "decay" not in quotes and len(beside) == 1:
             quotes["decay"] = beside[0].text
             form.use(*beside)
+
+
+def _held_beside_cash(form: Form) -> str | None:
+    """The share of a mix that is not cash, as in "60% in the index and 40% in cash" or "the rest in cash"."""
+    cash = form.all("asset", "cash")
+    shares = [i for i in form.all("number") if i.unit in ("percent", "plain")]
+    in_cash = [share for each in cash for share in _beside(form, each, shares)]
+    rest = [i for i in form.all("sense", "rest") if any(form.near(i, each, 1) for each in cash)]
+    held = [i for i in shares if i not in in_cash]
+    if len(held) != 1 or not (rest or (in_cash and sum(i.size for i in shares) == HUNDRED)):
+        return None
+    form.use(*held, *in_cash, *rest, *cash)
+    if not any(i.kind == "trigger" and i.text != "done" for i in form.items):
+        form.doubt("a rule that keeps this mix is meant, and not the risk of it")
+    return held[0].text
+
+
+def _beside(form: Form, asset: Item, shares: Sequence[Item]) -> list[Item]:
+    """The share directly before an asset, or else the one directly after it."""
+    near = [share for share in shares if form.near(share, asset)]
+    return [share for share in near if share.first < asset.first][-1:] or near[:1]
+
+
+HUNDRED: Final = 100.0
 
 
 def _constant_weight(form: Form, quotes: dict[str, str]) -> None:
@@ -211,7 +241,8 @@ def _flows(form: Form, quotes: dict[str, str]) -> None:
         form.doubt("the payments are taken out")
         form.use(loose[0])
         payments = [("withdrawal", loose[0])]
-    for slot, amount in payments:
+    for named, amount in payments:
+        slot = "contribution" if amount.text.startswith("+") else named
         period = period_of(form, amount)
         quotes[slot] = amount.text
         if period is None and not form.built_on:
@@ -244,6 +275,8 @@ def tearsheet(form: Form) -> dict[str, Any]:
     later = [i for i in form.all("asset") if against and i.first >= against[-1].last]
     if len({i.value for i in later}) > 1:
         form.ask("Which of these assets is the benchmark of the tear sheet?")
+    if against and not later and re.match(r"(?:as|is) ", against[-1].text.lower()):  # "AAPL, with KO as benchmark"
+        later = [i for i in form.all("asset") if i.last <= against[-1].first][1:][-1:]
     if later:
         arguments["benchmark"] = later[0].value
         form.use(*later)

@@ -101,7 +101,7 @@ class Form(Parse):
         self._skip_levels()
         cues = [i for i in self.all("amount") if self.field_of(i.value)]
         cues += self.all("asset") if holdings else []
-        if not holdings and self.field_of("cash_rate"):
+        if not holdings and self.offer != "evaluate" and self.field_of("cash_rate"):  # a rule holds a share in cash
             cues += [replace(item, kind="amount", value="cash_rate") for item in self.all("asset", "cash")]
         kept = {slot: to for slot, to in implied.items() if to in ("holding", "amount") or self.field_of(to)}
         self.pairs, self.other_pairs = assign(self, cues, kept, frozenset({"holding", "amount", *many}))

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
 from agents.planner.language.likeness import EXAMPLES, Examples, Likeness
 from agents.planner.language.stems import corrected, skeleton, stem
+from desk.base.text import spaced
 from desk.conversation.definitions import definitions
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.family import FAMILY, PARAMETERS, WeightRule
+from quant.strategies.goal import Goal
 
 Stems: TypeAlias = tuple[str, ...]
 
@@ -148,6 +150,7 @@ def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, st
 
 def _vocabulary() -> Iterator[tuple[str, str, str]]:
     yield from (("asset", ticker, word) for ticker, words in ELSEWHERE.items() for word in words)
+    yield from (("goal", goal, spaced(goal)) for goal in get_args(Goal))
     for table, rows in VOCABULARY.items():
         for values, line in rows.items():
             phrases = [phrase for phrase in re.split(r"[|\n]", line) if phrase]

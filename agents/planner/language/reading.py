@@ -20,6 +20,20 @@ RUN: Final = re.compile(
     rf"(?:(?<=\band )|(?<=\bvs )|(?<=\bas )|(?<=\bid )|(?<=\bsearch ))#?{_ID}{{4,5}}(?![\w%])"
 )
 SPLIT: Final = re.compile(r"(?<![\w./:-])\d{1,3}(?:\s?[/:-]\s?\d{1,3})+(?![\w/:%-])")
+MONTH: Final = re.compile(r"(?<![\w./-])(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}(?![\w/%])")
+"""A month of a year, as in "since 05/2003"."""
+PEOPLE: Final = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau)\b\.? (?:[A-Z][\w'-]+ ?){1,2}|"
+    r"\b[A-Z][\w'-]+(?= (?:family|family's|foundation|trust|estate|account|mandate)\b)"
+)
+"""Names of people, who are asked for."""
+AGE: Final = re.compile(
+    r"(?:\b(?:he|she|i|we|they|who|client|wife|husband|mr \w+|mrs \w+|ms \w+)(?:'s|'m|'re| is| am| are| just turned)|"
+    r"\b(?:aged|turned|turns)|\bis(?: now)?(?= \d\d and (?:would|wants?|has|retires)\b)) [1-9]\d\b"
+    r"(?= and\b|[,.;?!](?!\d)|$)|"
+    r"\b[1-9]\d[ -]?(?:years?[ -]old|yrs? old|year-olds?|yo)\b"
+)
+"""How old somebody is, which says nothing about money."""
 MULTIPLE: Final = re.compile(r"(?<![\w])[x×]\d+(?:\.\d+)?(?!\w)")
 _NAME: Final = (
     r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*"
@@ -140,14 +154,8 @@ def _spans(
             quote = value if number else text[words[inside[0]].start : words[inside[-1]].end]
             yield Item(kind, value, inside[0], inside[-1] + 1, quote, number)
 
-    named = folded if text.isupper() else text.translate(FOLDED)  # capitals tell a name from what follows it
-    for kind, pattern in (*(("name", pattern) for pattern in NAMED), ("saved", SAVED)):
-        for match in pattern.finditer(named):
-            yield from over(kind, text[slice(*match.span("name"))].strip(" .,:'\""), *match.span("name"))
-    for kind, name, start, end in _own_names(text, folded, own):
+    for kind, name, start, end in (*_names(text, folded), *_own_names(text, folded, own), *_held(text, lexicon)):
         yield from over(kind, name, start, end)
-    for name, start, end in _held(text, lexicon):
-        yield from over("asset", name, start, end)
     masked = folded
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
@@ -160,12 +168,24 @@ def _spans(
             yield from over(kind, text[start : number.end].strip(), start, number.end, known)
 
 
-def _held(text: str, lexicon: Lexicon) -> Iterator[tuple[str, int, int]]:
+def _names(text: str, folded: str) -> Iterator[tuple[str, str, int, int]]:
+    """Names that something is or was given, and those of people."""
+    named = folded if text.isupper() else text.translate(FOLDED)  # capitals tell a name from what follows it
+    for kind, pattern in (*(("name", pattern) for pattern in NAMED), ("saved", SAVED)):
+        for match in pattern.finditer(named):
+            yield kind, text[slice(*match.span("name"))].strip(" .,:'\""), *match.span("name")
+    for match in PEOPLE.finditer(text):
+        yield "frame", "person", *match.span()
+    for match in AGE.finditer(folded):
+        yield "frame", "age", *match.span()
+
+
+def _held(text: str, lexicon: Lexicon) -> Iterator[tuple[str, str, int, int]]:
     """Tickers beside a share; DD is a drawdown."""
     for match in () if text.isupper() else HELD.finditer(text):
         group = "name" if match["name"] else "other"
         if not lexicon.knows(match[group].lower()):
-            yield match[group], *match.span(group)
+            yield "asset", match[group], *match.span(group)
 
 
 def _own_names(text: str, folded: str, own: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, int, int]]:
@@ -206,6 +226,8 @@ def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:
     for match in SPLIT.finditer(folded):
         if sum(map(int, re.findall(r"\d+", match[0]))) == 100:
             yield "split", match[0], *match.span(), None
+    for match in MONTH.finditer(folded):
+        yield "date", match[0], *match.span(), Number(match[0], 0, 0, None, "date")
     for match in MULTIPLE.finditer(folded):
         yield "number", match[0], *match.span(), Number(match[0], 0, 0, float(match[0].lstrip("x× ")), "multiple")
     for match in TIMES.finditer(folded):

@@ -114,6 +114,7 @@ def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> list[tuple[float,
         fits = amount.unit in UNITS.get(slot, _FRACTION)
         if slot == "holding" and is_money(amount):
             fits = by_money
+        fits = fits and not (is_money(amount) and slot not in MONEY and slot != "holding" and slot not in UNITS)
         if fits and (distance := _distance(parse, amount, cue, cues)) <= FAR:
             options.append((distance, Pair(amount, slot, cue)))
     return options
@@ -152,6 +153,10 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozense
     return cost
 
 
+JOINING: Final = frozenset("and but then plus".split())
+"""Words between an amount and the period of another one."""
+
+
 def _of_other(parse: Parse, other: Item, period: Item) -> bool:
     """Whether a period belongs to the number before it: "5% withdrawals a year on EUR 1m"."""
     return other.last <= period.first and all(item.kind == "amount" for item in parse.between(other, period))
@@ -166,6 +171,7 @@ def period_of(parse: Parse, amount: Item) -> Item | None:
         if item.kind == "sense"
         and item.value in ("monthly", "yearly")
         and parse.near(amount, item, 2)
+        and not (item.first >= amount.last and JOINING & {each.text.lower() for each in parse.between(amount, item)})
         and not any(other != amount and _of_other(parse, other, item) for other in numbers)
     )
     return min(beside, key=lambda item: (item.first < amount.first, abs(item.first - amount.last)), default=None)

@@ -6,6 +6,8 @@ from agents.planner.language.form import Form
 
 FROM: Final = frozenset("since from after starting between".split())
 UNTIL: Final = frozenset("until till to through before".split())
+THROUGH: Final = frozenset("come comes came get gets got go gone went live lived been".split())
+"""Words before "through 2008" that make it the time itself."""
 
 
 def window_of(form: Form) -> dict[str, str]:
@@ -20,8 +22,9 @@ def window_of(form: Form) -> dict[str, str]:
         return {"first_day": dates[0].text, "last_day": dates[1].text}
     window: dict[str, str] = {}
     for day in dates:
-        before = form.reading.words[day.first - 1].text if day.first else ""
-        if before in FROM | UNTIL:
+        words = [word.text for word in form.reading.words[max(0, day.first - 2) : day.first]]
+        before = words[-1] if words else ""
+        if before in FROM | UNTIL and not (before == "through" and words[0] in THROUGH):
             window["first_day" if before in FROM else "last_day"] = day.text
         elif form.offer in ("evaluate", "assess_risk"):
             window = {"first_day": day.text, "last_day": day.text}

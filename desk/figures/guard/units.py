@@ -69,7 +69,7 @@ _UNITS: tuple[tuple[NumberUnit, str], ...] = (
     ("quarters", r"quarters|trimesters?"),
     ("months", r"months?|mths?|mos?|monaten?|mois|meses|mesi"),
     ("weeks", r"weeks?|wks?"),
-    ("days", r"(?:trading |calendar |business )?days?|(?:trading )?sessions?|tagen?|jours|dias|giorni|d"),
+    ("days", r"(?:trading |calendar |business )?days?|(?:trading )?sessions?|tagen?|jours|dias|giorni|d(?!['’])"),
     ("time", r"hours?|hrs?|minutes?|mins?|seconds?|secs?|ms|am|pm|o'clock"),
     ("currency", rf"{_ANY_CURRENCY}|cents?|pence|[¢₠-₿]"),
 )

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -16,6 +16,7 @@ from desk.conversation.wishes import StrategyWish
 from desk.figures.guard.numbers import find_numbers
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Estimator, Rebalancing
 from quant.strategies.family import FAMILY, PARAMETERS, WeightFunction, WeightRule
+from quant.strategies.goal import Goal
 from quant.strategies.metrics import METRICS
 
 STRATEGY = Focus(strategy=StrategyWish(template="twelve_month_rule"), last="evaluate")
@@ -54,6 +55,12 @@ def test_every_weight_function_is_read_by_its_name_title_and_phrases(name: Weigh
 def test_every_estimator_is_read_by_its_phrases(name: Estimator) -> None:
     for phrase in (name, *ESTIMATORS[name].words.split("|")):
         assert strategy_of(f"use {phrase} instead") == {"estimator": name}, phrase
+
+
+@pytest.mark.parametrize("goal", get_args(Goal))
+def test_every_goal_is_read_by_its_name(goal: Goal) -> None:
+    (call,) = understand(f"optimize the S&P 500 with the goal {goal}", Focus()).calls
+    assert call.arguments["wish"]["goal"] == goal
 
 
 @pytest.mark.parametrize("name", REBALANCING)

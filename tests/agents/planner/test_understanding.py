@@ -53,6 +53,34 @@ def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
     assert arguments["strategy"]["constant_weight"] == weight
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "how would 60% S&P 500 and 40% cash have done?",
+        "backtest 40% cash 60% spx",
+        "what if we just held 60% in the index, rest in cash",
+    ],
+)
+def test_a_share_beside_cash_is_held_all_the_time(text: str) -> None:
+    [(tool, arguments)] = calls_of(text, FRESH)
+    assert tool == "evaluate_strategy"
+    assert arguments["strategy"].items() >= {"template": "constant_weight", "constant_weight": "60%"}.items()
+
+
+def test_another_mix_keeps_the_days_of_the_last_one() -> None:
+    [(_, arguments)] = calls_of("and 40/60?", STRATEGY)
+    assert arguments["strategy"] == {"base": "last", "weight_function": "constant", "constant_weight": "40"}
+
+
+@pytest.mark.parametrize("age", ["Mrs Keller is 58 and", "She is 58,", "My client, aged 58,", "My 58-year-old client"])
+def test_how_old_somebody_is_says_nothing_about_money(age: str) -> None:
+    [(tool, arguments)] = calls_of(
+        f"{age} has CHF 1m in the S&P 500 and spends 40k/yr. Is it enough for 30 years?", FRESH
+    )
+    assert tool == "simulate_wealth"
+    assert arguments["plan"].items() >= {"years": "30 years", "withdrawal": "40k/yr"}.items()
+
+
 @pytest.mark.parametrize("ticker", ["BA", "ORCL"])
 def test_a_ticker_beside_a_share_is_an_asset_whether_it_has_prices_or_not(ticker: str) -> None:
     [(tool, arguments)] = calls_of(f"risk of 50% AAPL and 50% {ticker}", FRESH)
