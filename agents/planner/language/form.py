@@ -125,7 +125,7 @@ class Form(Parse):
         own = [i for i in self.items if (i.first, i.last) == (cue.first, cue.last) and i.kind != "asset"]
         self.use(*own)
         twins = [i for i in cues if i.value == cue.value and i.kind == "amount"]  # "volatility target ... vol"
-        self.use(*(i for i in twins if not self.breaks(cue, i) and abs(i.first - cue.first) <= 8))
+        self.use(*twins)
 
     def _relate(self, pair: Pair, found: dict[str, str]) -> None:
         """Put the quote into its field; a relation beside the amount stays a relation."""
@@ -187,13 +187,12 @@ class Form(Parse):
             of_search = self.offer in ("optimize", "estimate") and amount.unit == "days"
             level = amount.size in ((LIMIT_DAYS,) if of_search else LEVELS.get(amount.unit, ()))
             beside = [m for m in measures if self.near(amount, m, 1)]
-            sure = re.search("%|percent|day", amount.text.lower()) or any(m.first == amount.last for m in beside)
             high = amount.size >= LOWEST_LEVEL
+            ends = any(m.first == amount.last or (high and m.last == amount.first) for m in beside)
+            sure = re.search("%|percent|day", amount.text.lower()) or (ends and not of_search)
             if level and sure and beside:
                 self.use(amount)
-            elif amount.text.endswith("%") and any(
-                m.first == amount.last or (high and m.last == amount.first) for m in beside
-            ):
+            elif amount.text.endswith("%") and ends:
                 self.ask("The levels of value at risk and shortfall are those of the report, 95% and 99%.")
 
     def leftover(self) -> list[Item]:

@@ -161,7 +161,9 @@ def _spans(
         yield from over(kind, value, start, end, number)
         masked = masked[:start] + "q" * (end - start) + masked[end:]
     for number in find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked)):
-        if number.unit not in ("ordinal", "code", "unread", "time") and not _only_counts(number, folded[number.end :]):
+        if _only_counts(number, folded[number.end :]):
+            yield from over("frame", "count", number.start, number.end)
+        elif number.unit not in ("ordinal", "code", "unread", "time"):
             start = number.end - len(number.text.lstrip("=≈~ "))
             known = _as_count(number, folded[:start], folded[number.end :])
             kind = "date" if known.unit == "date" else "number"
