@@ -220,7 +220,8 @@ def analyse(form: Form) -> dict[str, Any]:
 
 
 def simulate(form: Form) -> dict[str, Any]:
-    implied = {"percent": "holding", "currency": "amount", "large": "amount", "years": "years", "decades": "years"}
+    implied = {"percent": "holding", "currency": "amount", "large": "amount", "years": "years", "decades": "years",
+               "added": "contribution"}  # fmt: skip
     quotes = form.match(implied, holdings=True)
     _flows(form, quotes)
     form.take("sense", "monthly")
@@ -241,8 +242,7 @@ def _flows(form: Form, quotes: dict[str, str]) -> None:
         form.doubt("the payments are taken out")
         form.use(loose[0])
         payments = [("withdrawal", loose[0])]
-    for named, amount in payments:
-        slot = "contribution" if amount.text.startswith("+") else named
+    for slot, amount in payments:
         period = period_of(form, amount)
         quotes[slot] = amount.text
         if period is None and not form.built_on:

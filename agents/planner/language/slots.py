@@ -87,6 +87,8 @@ def is_money(amount: Item) -> bool:
 
 
 def _implied(amount: Item, implied: Mapping[str, str]) -> list[tuple[float, Pair]]:
+    if amount.text.startswith("+") and "added" in implied and is_money(amount):
+        return [(0.0, Pair(amount, implied["added"], None))]
     slot = implied.get("large" if amount.unit == "plain" and amount.size >= LARGE else amount.unit)
     return [(UNCUED, Pair(amount, slot, None))] if slot and _readable(slot, amount) else []
 

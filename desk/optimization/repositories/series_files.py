@@ -27,8 +27,8 @@ def encode_series(arrays: "Sequence[Floats]") -> bytes:
     import numpy as np  # callers that only list trials do not need it
 
     plain = [np.ascontiguousarray(array, dtype="<f8") for array in arrays]
-    shapes = {array.shape for array in plain}
-    predicted = len(plain) >= FEWEST_RECORDS and len(shapes) == 1 and shapes.pop()[0] == 2
+    alike = len({array.shape for array in plain}) == 1
+    predicted = len(plain) >= FEWEST_RECORDS and alike and plain[0].ndim == len(plain[0]) == 2
     numbers = (
         encode_records(np.stack(plain))
         if predicted

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -13,6 +13,7 @@ FLOATS = st.floats(allow_nan=False, width=64)
 
 
 @given(st.lists(arrays(np.float64, st.integers(0, 40), elements=FLOATS), max_size=5))
+@example([np.zeros(2)] * 3)
 def test_arrays_come_back_bit_for_bit(series):
     decoded = decode_series(encode_series(series))
     assert [array.tobytes() for array in decoded] == [array.tobytes() for array in series] or series == []

@@ -139,6 +139,6 @@ async def test_a_stopped_instance_keeps_its_completed_shards(prepare_container, 
     assert "summary.json" not in contents(paths.result)
     await run_all([paths])
     account = shard_counts(paths)
-    assert account["found"] == len(stored_shards)
+    assert account["found"] >= len(stored_shards), "one that was being written may follow"
     assert account["found"] + sum(account["computed"].values()) == len(contents(paths.shards))
     assert tuple(trial for trial, _ in trials_in(work, paths)) == finished_search.trials
