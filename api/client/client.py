@@ -272,6 +272,9 @@ class Client:
                 yield live
                 if isinstance(live.event, ApprovalRequested) and self._waits(job):
                     return
+        end = time.monotonic() + retry_seconds
+        while self.job(job).state not in STOPPED_STATES and time.monotonic() < end:  # it ends shortly after its log
+            time.sleep(POLL)
 
     def _waits(self, job: str) -> bool:
         """Whether the question of a job is open; the job enters its waiting state shortly after the question."""
