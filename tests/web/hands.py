@@ -8,12 +8,13 @@ from playwright.sync_api import Page, expect
 MOST_PRESSES = 250
 _FOCUS = """() => {
     const active = document.activeElement;
-    if (active === document.body) return { name: '', inSight: true }; // between the last stop and the first
+    if (active === document.body) return { role: '', name: '', inSight: true }; // between the last stop and the first
     const box = active.getBoundingClientRect();
     const middle = [box.x + box.width / 2, box.y + box.height / 2];
     const top = document.elementFromPoint(...middle);
     const label = active.labels?.[0]?.textContent;
     return {
+        role: active.getAttribute('role') ?? { A: 'link', BUTTON: 'button' }[active.tagName] ?? '',
         name: (active.ariaLabel ?? label ?? active.textContent ?? '').trim(),
         inSight: top !== null && (active.contains(top) || top.contains(active)),
     };
@@ -52,7 +53,9 @@ class Keyboard:
 
     def press(self, page: Page, role: str, name: str) -> None:
         expect(page.get_by_role(role, name=name, exact=True)).to_be_enabled()  # type: ignore[arg-type]
-        tab_to(page, r"\s*".join(map(re.escape, name.split())))  # the text of a link has no space between its lines
+        tab_to(
+            page, r"\s*".join(map(re.escape, name.split())), role
+        )  # the text of a link has no space between its lines
         page.keyboard.press("Enter")
 
     def fill(self, page: Page, label: str, text: str) -> None:
@@ -73,12 +76,12 @@ class Keyboard:
         raise AssertionError(f"no arrow leads to {option}")
 
 
-def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the element with the name has the focus; whatever has it on the way is in sight."""
+def tab_to(page: Page, name: str, role: str | None = None) -> None:
+    """Press Tab until what has the name (and role) has the focus; whatever has it on the way is in sight."""
     for _ in range(MOST_PRESSES):
         page.keyboard.press("Tab")
         focus = page.evaluate(_FOCUS)
         assert focus["inSight"], focus
-        if re.fullmatch(name, focus["name"]):
+        if re.fullmatch(name, focus["name"]) and role in (None, focus["role"]):
             return
     raise AssertionError(f"no Tab leads to {name}")
