@@ -68,13 +68,15 @@ def test_the_sign_in_is_accessible_and_shows_nothing_else(open_pages, closed_ser
     expect(page.get_by_role("navigation")).to_have_count(0)
     visit.check_accessibility()
     visit.check_reflow()
+    label = page.get_by_role("button", name="Use your company account").locator(".mantine-Button-label")
+    assert label.evaluate("label => label.scrollWidth <= label.clientWidth"), "its words are cut"
 
 
 def test_a_key_opens_the_address_that_was_asked_for_and_signing_out_closes_it(open_pages, closed_service, key):
     visit = open_pages(closed_service)
     page = visit.open("/preferences")
     sign_in(page, f"{key}x")
-    expect(page.get_by_role("alert")).to_contain_text("You are not signed in")
+    expect(page.get_by_role("alert")).to_contain_text("This key is not valid.")
     sign_in(page, key)
     expect(page.get_by_role("heading", level=1, name="Preferences")).to_be_visible()
     page.reload()
@@ -95,7 +97,7 @@ def test_a_key_opens_the_address_that_was_asked_for_and_signing_out_closes_it(op
 
 def test_the_pool_signs_in_and_leads_back(open_pages, closed_service):
     page = open_pages(closed_service).open("/preferences")
-    page.get_by_role("button", name="Continue with your company account").click()
+    page.get_by_role("button", name="Use your company account").click()
     expect(page.get_by_role("heading", level=1, name="Preferences")).to_be_visible()
     expect(page).to_have_url(re.compile("/preferences$"))
     page.get_by_role("button", name="You and the settings").click()

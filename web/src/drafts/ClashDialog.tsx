@@ -30,7 +30,7 @@ export function ClashDialog<Form>({ draft, label, text }: Props<Form>) {
         can be undone.
       </Text>
       <Table.ScrollContainer
-        minWidth={340}
+        minWidth={280}
         type="native"
         tabIndex={0}
         role="group"

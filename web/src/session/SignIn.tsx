@@ -15,7 +15,7 @@ const RETURN = 'stratigos-return';
 /** Opens a session with an API key, or at the page of the company's directory, and returns to the same address. */
 export function SignIn() {
   const methods = useMethodsQuery();
-  const [signIn, { isLoading, error }] = useSignInMutation();
+  const [signIn, { isLoading, error, originalArgs }] = useSignInMutation();
   const [authorize, authorization] = useAuthorizeMutation();
   const [key, setKey] = useState('');
   const dispatch = useDispatch();
@@ -54,6 +54,8 @@ export function SignIn() {
   };
 
   const failure = error ?? authorization.error;
+  const problem = failure === undefined ? null : problemOf(failure as Failure);
+  const wrongKey = problem?.status === 401 && originalArgs !== undefined && 'key' in originalArgs;
   return (
     <main className={classes.page}>
       <Paper withBorder radius="md" p="xl" className={classes.card}>
@@ -65,9 +67,11 @@ export function SignIn() {
               A strategy desk for portfolio managers
             </Text>
           </div>
-          {failure !== undefined && (
+          {problem !== null && (
             <Alert role="alert" color="gray" title="You are not signed in">
-              {problemOf(failure as Failure).text}
+              {wrongKey
+                ? 'This key is not valid. Copy all of it, or ask your administrator for another.'
+                : problem.text}
             </Alert>
           )}
           <Answered query={methods}>
@@ -79,7 +83,7 @@ export function SignIn() {
                     onClick={() => void openPool()}
                     loading={authorization.isLoading || isLoading}
                   >
-                    Continue with your company account
+                    Use your company account
                   </Button>
                 )}
                 {offered.length > 1 && <Divider label="or" />}
