@@ -28,13 +28,11 @@ from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
 from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.reading.comparison import compare
-from desk.optimization.reading.costs_in_words import describe_costs
 from desk.optimization.reading.findings import build_findings
-from desk.optimization.reading.limits_in_words import describe_limit_chance
-from desk.optimization.reading.plain_words import explain_plainly
+from desk.optimization.reading.next_step_in_words import describe_next_step
 from desk.optimization.reading.ranking import build_ranking
+from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import Topic
-from desk.optimization.reading.years_in_words import describe_years
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.result import OptimizationResult
 from quant.strategies.family import WeightFunction
@@ -56,9 +54,9 @@ _OF_TOPIC: dict[Topic, str] = {
     "limits": r"limit_|binding_limit|feasible_with",
     "luck": r"verdict_|winner_p|single_step_p|loss$|active_|deflated|overfitting|ledger_trials|validate_|minimum_track|"
     r"cross_validation_|walk_forward_|probabilistic_sharpe|spa_p|trials|indistinguishable|effective",
-    "benchmarks": r"versus_|own_series_|benefit_|benchmark_weight|winner_name",
+    "benchmarks": r"versus_|own_series_|benefit_|benchmark_weight|winner_name|ledger_trials",
     "plateau": r"rank_|indistinguishable|winner_name",
-    "alternative": r"alternative_|winner_(name|function)",
+    "alternative": r"alternative_|winner_(name|function)|benefit_bps",
     "counter_argument": r"verdict_|benefit_bps|benchmark_weight|premium_|winner_p|single_step_p",
     "years": r"worst_year|fact_",
     "data": r"data_source|held_|cash_earns|converted_|own_benchmark|window_|"
@@ -108,9 +106,11 @@ async def explain_result(
             _check_scenario(result, detail)
         findings = build_findings(result)
         topic_figures = _of_topic(findings.figures, topic, detail)
-        topic_figures += _in_sentences(result, run_id, topic, detail)
+        topic_figures += topic_sentences(result, topic, detail, context.message)
+        if topic == "report":
+            topic_figures += (_report(run_id),)
         if topic == "next_trade":
-            extra["withheld"] = _of_topic(result.figures, topic, None)
+            extra["withheld"] = (*_of_topic(result.figures, topic, None), *describe_next_step(result))
         explained = ResultExplanation(
             run=run_id,
             topic=topic,
@@ -230,28 +230,17 @@ def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tu
     return tuple(figure for figure in topic_figures if figure.id.startswith(f"in_{detail}_"))
 
 
-def _in_sentences(result: OptimizationResult, run: str, topic: Topic, detail: str | None) -> tuple[Figure, ...]:
-    """Sentences that code writes about a topic."""
-    match topic:
-        case "report":
-            text = f"The report is on the page of run {run[:12]}, and python -m api show {run[:12]} writes it."
-            return (sentence_figure("report_sentence", text, "explain_result.report"),)
-        case "years":
-            return describe_years(result, detail)
-        case "costs":
-            return describe_costs(result)
-        case "limits":
-            return describe_limit_chance(result)
-        case "beginner":
-            return explain_plainly(result)
-        case _:
-            return ()
+def _report(run: str) -> Figure:
+    text = f"The report is on the page of run {run[:12]}, and python -m api show {run[:12]} writes it."
+    return sentence_figure("report_sentence", text, "explain_result.report")
 
 
 def _function(detail: str | None) -> WeightFunction:
     functions = {name: name for name in get_args(WeightFunction)}
     if detail not in functions:
-        raise InvalidInput("detail", detail, reason="it is no weight function", allowed=", ".join(functions))
+        raise InvalidInput(
+            "detail", detail, reason="it is no weight function", allowed=", ".join(map(spaced, functions))
+        )
     return functions[detail]
 
 

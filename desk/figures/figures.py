@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias, cast
 from pydantic import Field
 
 from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
 
 Unit: TypeAlias = Literal[
     "percent",
@@ -84,6 +85,13 @@ def format_figure(figure: Figure) -> str:
     if error < least / 2:
         return f"{text}, plus or minus less than {_counted(f'{least:,.{decimals}f}', noun)}"
     return f"{text}, plus or minus {_counted(_rounded(error, decimals), noun)}"
+
+
+def format_measured(measured: Measured, unit: Unit) -> str:
+    """Format a value with its error, as a figure of that unit in a sentence."""
+    return format_figure(
+        Figure(id="measured", quantity="", value=measured.value, error=measured.error, unit=unit, source="")
+    )
 
 
 def format_cell(figure: Figure) -> str:

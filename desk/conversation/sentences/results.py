@@ -12,7 +12,7 @@ from desk.conversation.answers import (
     SearchEstimate,
 )
 from desk.conversation.sentences.aspects import asks
-from desk.conversation.sentences.topic_leads import lead_of
+from desk.conversation.sentences.topic_leads import TOLD_BY, lead_of
 from desk.figures.figures import Claim
 from desk.figures.guard.quantities import REFERENCE
 from desk.optimization.reading.ranking import Ranking
@@ -25,6 +25,7 @@ _OF_A_WINNER = frozenset[Topic](
         *("benchmarks", "years", "next_trade", "assets", "what_would_change"),
     }
 )
+_LUCKY = ", which luck may explain"
 _MOST = 3
 """Number of differences in the text; the table contains all."""
 
@@ -42,7 +43,7 @@ def describe_explanation(result: ResultExplanation, message: str) -> Iterable[st
     if result.topic == "ranking" and result.ranking is not None:
         return _describe_ranking(result.ranking, message)
     if result.topic == "plateau" and result.ranking is not None:
-        return _describe_plateau(result, result.ranking)
+        return _describe_plateau(result, result.ranking, message)
     if result.topic == "alternative":
         return _describe_alternative(result)
     if result.findings.benefit is None and result.topic in _OF_A_WINNER:
@@ -53,7 +54,7 @@ def describe_explanation(result: ResultExplanation, message: str) -> Iterable[st
     lead = lead_of(findings, result.topic, message)
     if lead is None:
         return claims
-    told = {*REFERENCE.findall(lead)}
+    told = {id_ for reference in REFERENCE.findall(lead) for id_ in (reference, *TOLD_BY.get(reference, ()))}
     return (lead, *(claim for claim in claims if not told.issuperset(REFERENCE.findall(claim.text) or [claim.text])))
 
 
@@ -63,17 +64,18 @@ def _describe_ranking(ranking: Ranking, message: str) -> Iterator[str]:
         yield _NO_WINNER
         return
     ids = {figure.id for figure in ranking.figures}
+    alike = (
+        "Of the finalists, {{rank_within_noise}} cannot be told from the best, itself included: their order among "
+        "themselves is chance."
+        if ranking.within_noise > 1
+        else "The best finalist is ahead of all others by more than chance explains."
+    )
     if "rank_second_sentence" in ids and asks("second", message):
-        yield "{{rank_second_sentence}}"
+        yield from ("{{rank_second_sentence}}", alike)
+    elif asks("ahead", message):
+        yield from (alike, "{{rank_best_sentence}}")
     else:
-        yield "{{rank_best_sentence}}"
-    if ranking.within_noise > 1:
-        yield (
-            "Of the finalists, {{rank_within_noise}} cannot be told from the best, itself included: their order among "
-            "themselves is chance."
-        )
-    else:
-        yield "The best finalist is ahead of all others by more than chance explains."
+        yield from ("{{rank_best_sentence}}", alike)
     if winner.place > 1:
         yield (
             "It does not stand at the top of the table: among those that cannot be told apart the steadiest was taken, "
@@ -83,7 +85,7 @@ def _describe_ranking(ranking: Ranking, message: str) -> Iterator[str]:
         yield "Finalists that break a limit stand last, and cannot win."
 
 
-def _describe_plateau(result: ResultExplanation, ranking: Ranking) -> Iterator[str]:
+def _describe_plateau(result: ResultExplanation, ranking: Ranking, message: str) -> Iterator[str]:
     winner = next((row for row in ranking.ranked if row.winner), None)
     if winner is None or result.findings.on_a_plateau is None:
         yield _NO_WINNER
@@ -91,11 +93,14 @@ def _describe_plateau(result: ResultExplanation, ranking: Ranking) -> Iterator[s
     if not winner.finalist.plateau_neighbours:
         yield "The configuration that won has no neighbours: none of its settings is a number that could be moved."
         return
+    steady = "Little changes: the" if asks("sensitive", message) else "The"
+    fragile = "It is sensitive: the" if asks("sensitive", message) else "The"
     yield (
-        "The winner stands on a plateau: configurations beside it, with a setting moved a little, score almost as well."
+        f"{steady} winner stands on a plateau, where configurations beside it, with a setting moved a "
+        "little, score almost as well."
         if result.findings.on_a_plateau
-        else "The winner stands on a peak: configurations beside it, with a setting moved a little, score clearly "
-        "worse, so do not expect its full advantage to come again."
+        else f"{fragile} winner stands on a peak, where configurations beside it, with a setting moved a "
+        "little, score clearly worse, so do not expect its full advantage to come again."
     )
     yield (
         "The objective of the winner is {{rank_winner_objective}}, and the median objective of the configurations "
@@ -130,10 +135,7 @@ def _describe_alternative(result: ResultExplanation) -> Iterator[str]:
                 else "Whether chance explains that distance cannot be told: it was measured only in the search itself."
             )
         case "infeasible":
-            yield (
-                f"The weight function {name} breaks the mandate with its best configuration, {{{{alternative_best}}}}; "
-                "the limit that it breaks is {{alternative_breaches}}."
-            )
+            yield "{{alternative_infeasible_sentence}}"
         case "screened":
             yield (
                 f"The weight function {name} was dropped early: after few paths all its configurations were far "
@@ -145,6 +147,12 @@ def _describe_alternative(result: ResultExplanation) -> Iterator[str]:
                 "search of that function alone, would tell."
             )
         case "not_searched":
+            if other.function == "constant" and result.findings.benefit is not None:
+                yield (
+                    "A constant weight is what the winner is measured against: over that of the same volatility its "
+                    f"benefit after costs is {{{{benefit_bps}}}}{_LUCKY if result.findings.colour == 'red' else ''}."
+                )
+                return
             yield f"The weight function {name} was not among those that were searched; ask for it in a new search."
 
 

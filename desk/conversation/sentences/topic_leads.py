@@ -1,6 +1,6 @@
 """First sentences of answers to questions about a result, chosen by topic, by what was found and by the message."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Final
 
 from desk.conversation.sentences.aspects import asks
@@ -20,6 +20,15 @@ _TRUST: Final = {
 }
 
 
+TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "tests_unseen_sentence": ("validate_advantage_bps",),
+    "tests_overfit_sentence": ("loss",),
+    "tests_significant_sentence": ("winner_p", "verdict_colour"),
+    "data_asked_sentence": ("data_days_sentence",),
+}
+"""What a sentence tells besides, so that it need not be told again."""
+
+
 def lead_of(findings: Findings, topic: Topic, message: str) -> str | None:
     """The sentence that answers the message, if the topic's own first sentence does not."""
     return _LEADS[topic](findings, message) if topic in _LEADS else None
@@ -27,16 +36,22 @@ def lead_of(findings: Findings, topic: Topic, message: str) -> str | None:
 
 def _luck(findings: Findings, message: str) -> str | None:
     values = {figure.id: figure.value for figure in findings.figures}
+    if findings.advice and asks("switch", message):
+        return findings.advice
+    if told := _asked(values, message, ("unseen", "overfit", "significant"), "tests_{}_sentence"):
+        return told
+    if findings.colour != "green" and (told := _asked(values, message, ("failed",), "tests_{}_sentence")):
+        return told
     if "winner_p" not in values:
         return None
     unseen = _UNSEEN if "validate_advantage_bps" in values else ""
     lucky = float(values["winner_p"]) >= SIGNIFICANT
     if asks("certainty", message):
-        return f"{_TRUST[findings.colour]}: {_CHANCE}{unseen}."
+        return f"{_TRUST[findings.colour]}: {_CHANCE}{unseen}; the verdict is {{{{verdict_colour}}}}."
     if asks("colour", message):
         return f"The verdict is {{{{verdict_colour}}}} because {_reason(findings, lucky=lucky)}: {_CHANCE}{unseen}."
     opening = "It may well be luck" if lucky else "Luck alone hardly explains it"
-    return f"{opening}: {_CHANCE}{unseen}."
+    return f"{opening}: {_CHANCE}{unseen}; the verdict is {{{{verdict_colour}}}}."
 
 
 def _reason(findings: Findings, *, lucky: bool) -> str:
@@ -47,6 +62,12 @@ def _reason(findings: Findings, *, lucky: bool) -> str:
     return (
         "the lead of the winner did not last on other days" if findings.validated is False else "not every test holds"
     )
+
+
+def _asked(known: Container[str], message: str, aspects: Sequence[str], pattern: str) -> str | None:
+    """The sentence of the first of `aspects` that the message asks for and the result holds."""
+    ids = (pattern.format(aspect) for aspect in aspects if asks(aspect, message))
+    return next((f"{{{{{id_}}}}}" for id_ in ids if id_ in known), None)
 
 
 def _against(findings: Findings, message: str) -> str | None:
@@ -67,44 +88,53 @@ def _against(findings: Findings, message: str) -> str | None:
 
 
 def _limits(findings: Findings, message: str) -> str | None:
-    known = any(figure.id == "limits_chance_sentence" for figure in findings.figures)
-    return "{{limits_chance_sentence}}" if known and asks("chance", message) else None
+    ids = {figure.id for figure in findings.figures}
+    return _asked(ids, message, ("chance", "binding"), "limits_{}_sentence") or _known(ids, "limits_kept_sentence")
 
 
 def _change(findings: Findings, message: str) -> str | None:  # noqa: ARG001  (the same signature as the others)
-    values = {figure.id: figure.value for figure in findings.figures}
-    if "winner_p" not in values:
-        return None
-    if findings.colour == "green":
-        return f"A lead that does not last would change the verdict; today {_CHANCE}."
-    return f"A lead that chance does not explain would change the verdict; today {_CHANCE}."
+    return _known({figure.id for figure in findings.figures}, "change_verdict_sentence")
+
+
+def _known(ids: Container[str], id_: str) -> str | None:
+    return f"{{{{{id_}}}}}" if id_ in ids else None
+
+
+def _losses(findings: Findings, message: str) -> str | None:
+    best = asks("best_place", message)
+    return _known({f.id for f in findings.figures}, f"extremes_{'best' if best else 'worst'}_sentence")
+
+
+def _years(findings: Findings, message: str) -> str | None:
+    ids = {figure.id for figure in findings.figures}
+    return None if asks("worst", message) else _asked(ids, message, ("count", "best"), "years_{}_sentence")
+
+
+def _data(findings: Findings, message: str) -> str | None:
+    ids = {figure.id for figure in findings.figures}
+    return (
+        _known(ids, "data_asked_sentence")
+        or _asked(ids, message, ("dividends", "split"), "data_{}_sentence")
+        or ("The prices are {{data_source}}." if asks("source", message) and "data_source" in ids else None)
+    )
 
 
 def _costs(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
-    if not {"winner_cost_bps", "winner_turnover", "transaction_cost"} <= ids:
-        return None
     if asks("free", message) and "costs_free_sentence" in ids:
         return "{{costs_free_sentence}}"
     if asks("double", message) and "costs_double_sentence" in ids:
         return "{{costs_double_sentence}}"
-    if asks("multiple", message) and {"costs_low_bps", "costs_high_bps"} <= ids:
-        tail = "does not hang on trading cheaply" if findings.survives_double_costs else "depends on trading cheaply"
-        return (
-            "Between trading for free and the highest costs that were tried, the benefit lies between "
-            f"{{{{costs_low_bps}}}} and {{{{costs_high_bps}}}}, so the result {tail}."
-        )
-    return (
-        "On the training history the costs of the winner were {{winner_cost_bps}}, with a turnover of "
-        "{{winner_turnover}} of wealth a year, at an assumed {{transaction_cost}} for each trade."
-    )
+    if (asks("multiple", message) or asks("cheap", message)) and "costs_range_sentence" in ids:
+        return "{{costs_range_sentence}}"
+    return None
 
 
 def _next_trade(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
-    if "next_trade" not in ids or not asks("trade", message):
-        return None
-    return "To follow the winner, the next trade is {{next_trade}} of wealth."
+    if asks("trade", message):
+        return _known(ids, "next_step_trade_sentence")
+    return _known(ids, "next_step_weight_sentence") if asks("now", message) else None
 
 
 def _ranges(topic: Topic, condition: str) -> Callable[[Findings, str], str | None]:
@@ -122,15 +152,26 @@ def _ranges(topic: Topic, condition: str) -> Callable[[Findings, str], str | Non
     return lead
 
 
-def _benchmarks(findings: Findings, message: str) -> str | None:  # noqa: ARG001  (the same signature as the others)
-    if not any(figure.id == "benefit_bps" for figure in findings.figures):
-        return None
-    beats = {"positive": "It beats", "unclear": "It is open whether it beats", "negative": "It does not beat"}
-    caution = " (with hindsight, and luck may explain it)" if findings.colour == "red" else ""
-    return (
-        f"{beats[findings.benefit or 'unclear']} a constant weight of the same volatility{caution}: after costs the "
-        "benefit is {{benefit_bps}}."
-    )
+_RIVALS: Final = (
+    ("sixty_forty", ("sixty_forty_cash", "sixty_forty")),
+    ("same_average", ("same_average_weight",)),
+    ("current_rule", ("current_rule",)),
+    ("equity", ("equity",)),
+    ("cash", ("cash", "bond")),
+    ("simpler", ("closest",)),
+)
+"""Aspects of benchmarks that a message names, with the benchmarks in question."""
+
+
+def _benchmarks(findings: Findings, message: str) -> str | None:
+    ids = {figure.id for figure in findings.figures}
+    for aspect, names in _RIVALS:
+        known = [f"benchmarks_{name}_sentence" for name in names if f"benchmarks_{name}_sentence" in ids]
+        if known and asks(aspect, message):
+            return f"{{{{{known[0]}}}}}"
+    if findings.advice and asks("switch", message):
+        return findings.advice
+    return _known(ids, "benchmarks_same_volatility_sentence")
 
 
 _LEADS: Final[Mapping[Topic, Callable[[Findings, str], str | None]]] = {
@@ -139,6 +180,9 @@ _LEADS: Final[Mapping[Topic, Callable[[Findings, str], str | None]]] = {
     "limits": _limits,
     "what_would_change": _change,
     "costs": _costs,
+    "where_it_loses": _losses,
+    "years": _years,
+    "data": _data,
     "next_trade": _next_trade,
     "premium": _ranges("premium", "however the equity premium moves with volatility"),
     "parameter_error": _ranges("parameter_error", "if expected return and volatility are otherwise than assumed"),

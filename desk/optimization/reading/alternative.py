@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from desk.base.text import join_words
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
@@ -151,6 +152,12 @@ def _figures_of_alternative(result: OptimizationResult, alternative: Alternative
     quantity = f"distance of that weight function's best configuration {where}"
     sheet.add("behind", quantity, alternative.behind, alternative.unit)
     if alternative.breaches:
-        breached_limits = ", ".join(limit_label(name) for name in alternative.breaches)
+        breached_limits = join_words([limit_label(name) for name in alternative.breaches])
         sheet.add("breaches", "limit that it breaks", breached_limits, "text")
+        best = "" if alternative.config is None else f", {labels.strategy_label(alternative.config)},"
+        sheet.say(
+            "infeasible_sentence",
+            f"The weight function {labels.function_label(alternative.function)} did not win because its best "
+            f"configuration{best} breaks {breached_limits}.",
+        )
     return sheet.figures

@@ -19,6 +19,13 @@ def describe_costs(result: OptimizationResult) -> tuple[Figure, ...]:
             "double_sentence",
             f"With double the costs, {2.0 * cost:g} bps for each trade, {_change(assumed, doubled)}.",
         )
+        survives = all(case.benefit_bps.value > 0.0 for case in result.costs)
+        sheet.say(
+            "range_sentence",
+            f"The result {'does not depend' if survives else 'depends'} on trading cheaply: the benefit is "
+            f"{number(free)} bps a year without costs, {number(assumed)} at {cost:g} bps for each trade and "
+            f"{number(doubled)} at {2.0 * cost:g} bps.",
+        )
         sheet.say("free_sentence", f"Without costs of trading {_change(assumed, free)}.")
     return sheet.figures
 

@@ -1,7 +1,7 @@
 """Ranking of the finalists, and how many are indistinguishable from the best."""
 
 from desk.figures import labels
-from desk.figures.figures import Figure, Unit, format_figure
+from desk.figures.figures import Figure, Unit, format_measured
 from desk.figures.sheet import Sheet
 from desk.optimization.mandate_limits import limit_label
 from desk.optimization.result import Finalist, OptimizationResult
@@ -59,10 +59,19 @@ def _add_sentences(sheet: Sheet, rows: tuple[RankedFinalist, ...], *, ratio: boo
     sheet.say("best_sentence", best)
     if others:
         gap, unit = to_display_unit(others[0].finalist.behind_best, ratio=ratio)
-        distance = format_figure(Figure(id="gap", quantity="", value=gap.value, error=gap.error, unit=unit, source=""))
-        chance = ", which chance explains" if others[0].finalist.indistinguishable else ""
-        second = f"The second best is {others[0].name}: it is {distance} behind the best finalist{chance}."
-        sheet.say("second_sentence", second)
+        near = others[0].finalist.indistinguishable
+        reason = (
+            "so chance explains the difference, and the winner was taken because its neighbours score better"
+            if near and winner.place > 1
+            else "so chance explains the difference"
+            if near
+            else "which is more than chance explains"
+        )
+        best_of_all = "the best finalist" if winner.place > 1 else "the winner"
+        sheet.say(
+            "second_sentence",
+            f"The runner-up, {others[0].name}, is {format_measured(gap, unit)}, behind {best_of_all}, {reason}.",
+        )
 
 
 def _add_winner(sheet: Sheet, row: RankedFinalist, *, ratio: bool) -> None:

@@ -101,7 +101,10 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
 
 def _why(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     if "driver_1_share" in ids:
-        text = "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of how the objective differs."
+        text = (
+            "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of the differences between the "
+            "configurations."
+        )
         if "driver_2_share" in ids:
             text += " Next came {{driver_2}}, which explains {{driver_2_share}}."
         if "interaction_share" in ids:
@@ -194,21 +197,30 @@ def _changes(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]
 
 
 def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    tests, unseen = ([*texts] for texts in (_tests(ids), _unseen(findings, ids)))
+    for texts in (tests, unseen):
+        if texts:
+            yield "luck", " ".join(texts)
+
+
+def luck_sentences(findings: Findings) -> list[str]:
+    """What the explanation says of luck, each sentence by itself."""
+    ids = {figure.id for figure in findings.figures}
+    return [*_tests(ids), *_unseen(findings, ids)]
+
+
+def _tests(ids: set[str]) -> Iterator[str]:
     if "winner_p" in ids:
         yield (
-            "luck",
             "The verdict is {{verdict_colour}}. The probability that chance alone ends with so good a winner is "
-            "{{winner_p}}; the chance of reversal, that what is chosen in some years fails in the others, is {{loss}}.",
+            "{{winner_p}}."
         )
+        yield "The chance of reversal, that what is chosen in some years fails in the others, is {{loss}}."
     elif "single_step_p" in ids:
         yield (
-            "luck",
             "The verdict is {{verdict_colour}}. The probability that chance alone makes something look so good is "
-            "{{single_step_p}}.",
+            "{{single_step_p}}."
         )
-    unseen = " ".join(_unseen(findings, ids))
-    if unseen:
-        yield "luck", unseen
 
 
 def _unseen(findings: Findings, ids: set[str]) -> Iterator[str]:

@@ -1,13 +1,11 @@
 """Explains a stored result by topic: sentences chosen by comparisons, numbers by reference."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from desk.base.text import spaced
 from desk.figures.figures import Claim, Figure, Section
 from desk.optimization.reading.findings import Findings
-from desk.optimization.reading.template import findings_claims
+from desk.optimization.reading.template import findings_claims, luck_sentences
 
 Topic: TypeAlias = Literal[
     "summary",
@@ -40,11 +38,7 @@ several assets contributes."""
 
 _SECTIONS: Mapping[Topic, tuple[Section, ...]] = {
     "why": ("why",),
-    "where_it_loses": ("where_it_loses",),
-    "costs": ("costs",),
     "what_would_change": ("what_would_change",),
-    "luck": ("luck",),
-    "data": ("data",),
     "counter_argument": ("counter_argument",),
 }
 """Topics that are parts of the whole explanation."""
@@ -65,6 +59,8 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
     if topic in _SECTIONS:
         return tuple(claim for claim in findings_claims(findings) if claim.section in _SECTIONS[topic])
     ids = {figure.id for figure in findings.figures}
+    if topic == "luck":
+        return tuple(Claim(section="answer", text=text) for text in luck_sentences(findings))
     if topic in _CASES:
         return tuple(Claim(section="answer", text=text) for text in _cases(findings.figures, topic))
     if topic == "limits":
@@ -86,14 +82,13 @@ def _summary(findings: Findings) -> Iterator[Claim]:
         yield from [claim for claim in claims if claim.section == section][:most]
 
 
-def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
-    place = spaced(detail or "")
-    label = f"the scenario {place}" if re.fullmatch(r"[a-z ]+", place) else "this scenario"
-    yield f"In {label} the benefit is {{{{in_{detail}_benefit_bps}}}}."
-    if f"in_{detail}_regret_bps" in ids:
-        yield f"The regret in {label}, what the best of all trials earns more there, is {{{{in_{detail}_regret_bps}}}}."
-    if f"in_{detail}_retention" in ids:
-        yield (f"The share of the best utility that the winner keeps in {label} is {{{{in_{detail}_retention}}}}.")
+def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    yield from _known(ids, "scenario_benefit_sentence", "scenario_growth_sentence", "scenario_best_sentence")
+
+
+def _known(ids: set[str], *sentences: str) -> Iterator[str]:
+    """References to the sentences that the result holds."""
+    yield from (f"{{{{{id_}}}}}" for id_ in sentences if id_ in ids)
 
 
 def _cases(figures: Sequence[Figure], group: Topic) -> Iterator[str]:
@@ -109,40 +104,57 @@ def _cases(figures: Sequence[Figure], group: Topic) -> Iterator[str]:
 
 
 def _limits(figures: Sequence[Figure]) -> Iterator[str]:
-    values = {figure.id: figure.value for figure in figures}
-    places = [n for n in range(len(figures)) if f"limit_{n}_name" in values]
-    if not places:
-        yield "The mandate sets no limits, so none can bind."
-    elif "binding_limit" in values:
-        yield "The limit that binds is {{binding_limit}}."
-    elif all(float(values[f"limit_{n}_statistic"]) <= float(values[f"limit_{n}_allowed"]) for n in places):
-        yield "No limit binds: the winner keeps every limit."
-    for n in places[:_SPOKEN]:
-        yield (
-            f"What {{{{limit_{n}_name}}}} measures in {{{{limit_{n}_scenario}}}} is {{{{limit_{n}_statistic}}}}; "
-            f"it allows {{{{limit_{n}_allowed}}}}."
-        )
+    ids = {figure.id for figure in figures}
+    if "limits_kept_sentence" not in ids:
+        yield "The limit that binds is {{binding_limit}}." if "binding_limit" in ids else _NO_LIMITS
+        return
+    yield from _known(ids, *(f"limits_{name}_sentence" for name in ("kept", "chance", "binding")))
+    places = [n for n in range(len(figures)) if f"limits_{n}_sentence" in ids]
+    yield from (f"{{{{limits_{n}_sentence}}}}" for n in places[:_SPOKEN])
     if len(places) > _SPOKEN:
         yield "The table shows the others."
-    if any(figure.unit == "probability" for figure in figures):
-        yield "For a limit on drawdowns these are chances that it is broken on the way."
+
+
+_NO_LIMITS = "The mandate sets no limits, so none can bind."
 
 
 def _benchmarks(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-    for id_ in sorted(ids):
-        match = re.fullmatch(r"versus_(\w+)_bps", id_)
-        if match:
-            label = f"{{{{versus_{match[1]}_label}}}}"
-            yield f"The utility of the winner minus that of the benchmark {label} is {{{{{id_}}}}}."
+    yield from _known(ids, "benchmarks_same_volatility_sentence", "benchmarks_all_sentence")
     if "own_series_bps" in ids:
         yield "The utility of the winner minus that of the benchmark {{own_series_label}} is {{own_series_bps}}."
 
 
-def _years(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-    for name in ("asked", "worst", "best"):
-        if f"years_{name}_sentence" in ids:
-            yield f"{{{{years_{name}_sentence}}}}"
-    if "worst_year" in ids:
+def _costs(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    if {"winner_turnover", "winner_cost_bps", "transaction_cost"} <= ids:
+        yield (
+            "On the training history the costs of the winner were {{winner_cost_bps}}, with a turnover of "
+            "{{winner_turnover}} of wealth a year, at an assumed {{transaction_cost}} for each trade."
+        )
+    yield from _known(ids, "costs_range_sentence")
+
+
+def _where_it_loses(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    yield from _known(ids, "extremes_worst_sentence", "extremes_behind_sentence", "extremes_best_sentence")
+    if {"worst_year", "worst_year_winner", "worst_year_benchmark"} <= ids:
+        yield (
+            "On real prices its worst calendar year against the benchmark was {{worst_year}}, when the winner "
+            "returned {{worst_year_winner}} and the benchmark {{worst_year_benchmark}}."
+        )
+
+
+def _data(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    yield from _known(ids, "data_days_sentence")
+    if "data_source" in ids:
+        yield "The prices are {{data_source}}."
+    yield from _known(ids, "data_dividends_sentence")
+    if "held_beside" in ids:
+        yield "What is held beside the risky assets is {{held_beside}}."
+    yield "Such a history holds few crises, whatever the colour of the verdict."
+
+
+def _years(ids: set[str], detail: str | None) -> Iterator[str]:
+    yield from _known(ids, *(f"years_{name}_sentence" for name in ("asked", "worst", "best", "count")))
+    if "worst_year" in ids and detail is None:
         yield (
             "Its worst calendar year against the benchmark was {{worst_year}}, with a return of the winner of "
             "{{worst_year_winner}} and a return of the benchmark of {{worst_year_benchmark}}."
@@ -151,11 +163,7 @@ def _years(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
 
 
 def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-    yield "The day of the latest price is {{as_of}}; the risky weight of the winner that day is {{today_weight}}."
-    yield (
-        "The risky weight of the current rule that day is {{today_current_rule_weight}}; to follow the winner, the "
-        "next trade is {{next_trade}} of wealth."
-    )
+    yield from _known(ids, "next_step_weight_sentence", "next_step_trade_sentence")
     if "safe_leg" in ids:
         yield "The name of the bond, which holds the rest, is {{safe_leg}}."
         yield (
@@ -167,7 +175,7 @@ def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
             f"For the asset {{{{step_{n}_asset}}}} today's weight is {{{{step_{n}_today_weight}}}}, and the next "
             f"trade of that asset is {{{{step_{n}_next_trade}}}} of wealth."
         )
-    yield "That is what the winner holds, not an order: nothing is traded here."
+    yield "Nothing is traded here: this is no order."
 
 
 def _assets(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
@@ -189,11 +197,7 @@ def _asset_places(ids: set[str], pattern: str) -> list[int]:
 
 
 def _computed(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-    yield (
-        "The search tried {{trials}} configurations in {{scenario_count}} scenarios, each on {{paths}} simulated "
-        "paths; the length of each path is {{path_years}}."
-    )
-    yield ("Evaluations on all paths: {{evaluations}}. Configurations that were dropped after few paths: {{screened}}.")
+    yield from _known(ids, "work_sentence", "work_screened_sentence")
 
 
 def _report(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
@@ -224,6 +228,9 @@ _SPOKEN = 4
 
 _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "scenario": _scenario,
+    "where_it_loses": _where_it_loses,
+    "costs": _costs,
+    "data": _data,
     "benchmarks": _benchmarks,
     "years": _years,
     "next_trade": _next_trade,

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 from desk.base.errors import InvalidInput
-from desk.base.text import number
+from desk.base.text import MINUS, number
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.optimization.result import Crisis, OptimizationResult, Year
-from quant.performance.crises import crisis_phrase
+from quant.performance.crises import HISTORICAL_WINDOWS, crisis_phrase
 
 WORST = 3
 """Years that the sentence names."""
@@ -22,6 +22,7 @@ def describe_years(result: OptimizationResult, detail: str | None) -> tuple[Figu
     elif result.years:
         sheet.say("worst_sentence", _worst(result.years))
         sheet.say("best_sentence", _best(result.years))
+        sheet.say("count_sentence", _losing(result.years))
     return sheet.figures
 
 
@@ -38,7 +39,18 @@ def _worst(years: tuple[Year, ...]) -> str:
 def _best(years: tuple[Year, ...]) -> str:
     best, *others = sorted(years, key=lambda year: -year.winner)[:WORST]
     then = "".join(f", then {year.year} with {_percent(year.winner)}" for year in others)
-    return f"Its best year was {best.year} with {_percent(best.winner)}{then}."
+    return f"The best year of the winner was {best.year} with {_percent(best.winner)}{then}."
+
+
+def _losing(years: tuple[Year, ...]) -> str:
+    winner, benchmark, asset = (
+        sum(value < 0.0 for value in values)
+        for values in zip(*((year.winner, year.benchmark, year.asset) for year in years), strict=True)
+    )
+    return (
+        f"The winner lost money in {winner} of {len(years)} calendar years, the constant weight of the same "
+        f"volatility in {benchmark}, and full investment in {asset}."
+    )
 
 
 def _asked(result: OptimizationResult, detail: str) -> Iterator[str]:
@@ -46,10 +58,7 @@ def _asked(result: OptimizationResult, detail: str) -> Iterator[str]:
     years = [year for year in result.years if str(year.year) in re.findall(r"\d{4}", detail)]
     crises = [crisis for crisis in result.crises if wanted in crisis.name.casefold()]
     if not years and not crises:
-        names = ", ".join(crisis.name for crisis in result.crises)
-        known = f"{result.years[0].year} to {result.years[-1].year}" if result.years else "none"
-        allowed = f"a year from {known}" + (f", or {names}" if names else "")
-        raise InvalidInput("detail", detail, reason=f"the days used do not cover {detail}", allowed=allowed)
+        raise _unknown(result, detail)
     for year in years:
         part = ", of which the days used cover a part," if year.partial else ""
         yield f"In {year.year}{part} {_returns(year)}."
@@ -57,10 +66,30 @@ def _asked(result: OptimizationResult, detail: str) -> Iterator[str]:
         yield f"In {crisis_phrase(crisis.name)} ({crisis.start} to {crisis.end}) {_returns(crisis)}."
 
 
+def _unknown(result: OptimizationResult, detail: str) -> InvalidInput:
+    """Why no year and no crisis of the result is meant: later days are locked, earlier ones are not there."""
+    first, last = result.manifest.first_day, result.manifest.validate_end
+    ends = [each.last for each in HISTORICAL_WINDOWS if detail.casefold() in each.name.casefold()]
+    day = max(re.findall(r"\b(?:19|20)\d{2}\b", detail) + ends, default="")
+    if day > last[: len(day)]:
+        reason = f"{detail} lies after {last}: the later days are the locked holdout and took no part"
+    else:
+        reason = f"the days used, {first} to {last}, hold no {detail}"
+    crises = "; ".join(crisis.name for crisis in result.crises)
+    known = f"a year from {result.years[0].year} to {result.years[-1].year}" if result.years else "none"
+    return InvalidInput("detail", detail, reason=reason, allowed=known + (f", or a crisis: {crises}" if crises else ""))
+
+
 def _returns(row: Year | Crisis) -> str:
+    """What winner, benchmark and full investment made, told as losses where all of them are."""
+    lost = max(row.winner, row.benchmark, row.asset) < 0.0
+    verb = "lost" if lost else "returned"
+    winner, benchmark, asset = (
+        _percent(v).removeprefix(MINUS if lost else "") for v in (row.winner, row.benchmark, row.asset)
+    )
     return (
-        f"the winner returned {_percent(row.winner)}, the constant weight of the same volatility "
-        f"{_percent(row.benchmark)} and full investment {_percent(row.asset)}"
+        f"the winner {verb} {winner}, the constant weight of the same volatility {benchmark} and full investment "
+        f"{asset}"
     )
 
 

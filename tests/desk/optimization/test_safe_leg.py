@@ -19,7 +19,9 @@ from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.reading.charts import ChartData, build_charts
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.history import History
+from desk.optimization.reading.next_step_in_words import describe_next_step
 from desk.optimization.reading.template import template_claims
+from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import topic_claims
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.scenario_checks import check_bond, check_paths, require_passed
@@ -317,11 +319,14 @@ def test_the_result_names_both_legs(judgement_with_bond) -> None:
 
 def test_the_answer_about_the_next_trade_names_both_legs(judgement_with_bond) -> None:
     result = judgement_with_bond.result
-    findings = build_findings(result).model_copy(update={"figures": result.figures})
+    rivals = topic_sentences(result, "benchmarks")
+    figures = (*result.figures, *rivals, *describe_next_step(result))
+    findings = build_findings(result).model_copy(update={"figures": figures})
     claims = [*topic_claims(findings, "next_trade"), *topic_claims(findings, "benchmarks"), *template_claims(result)]
     text = " ".join(claim.text for claim in claims)
-    assert all(f"{{{{{name}}}}}" in text for name in ("safe_leg", "safe_next_trade", "versus_sixty_forty_label"))
-    assert [problem for claim in claims for problem in check(claim, result.figures)] == []
+    assert all(f"{{{{{name}}}}}" in text for name in ("safe_leg", "safe_next_trade", "benchmarks_all_sentence"))
+    assert any("60/40 in the bond" in str(figure.value) for figure in rivals)
+    assert [problem for claim in claims for problem in check(claim, figures)] == []
 
 
 def test_a_quick_evaluation_holds_the_bond_beside_the_strategy(legs) -> None:

@@ -8,7 +8,9 @@ from desk.figures.guard.claims import check
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.judgement.verification import find_discrepancies
 from desk.optimization.reading.findings import build_findings, explainable_figures
+from desk.optimization.reading.next_step_in_words import describe_next_step
 from desk.optimization.reading.template import template_claims
+from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import Topic, topic_claims
 from desk.optimization.result import OptimizationResult, Verdict
 from tests.desk.figures.guard.deceptions import all_found, changed, perturbed, with_claims
@@ -61,11 +63,13 @@ def test_every_other_figure_in_the_place_of_one_is_found(every: int) -> None:
 
 def test_answers_to_each_topic_are_released() -> None:
     result = of_colour("amber")
-    findings = build_findings(result).model_copy(update={"figures": result.figures})
-    worlds = [claim for outcome in result.scenarios for claim in topic_claims(findings, "scenario", outcome.scenario)]
-    claims = [*worlds, *(claim for topic in TOPICS for claim in topic_claims(findings, topic))]
-    assert len(claims) > 40
-    assert [problem for claim in claims for problem in check(claim, result.figures)] == []
+    for topic in TOPICS:
+        details = [outcome.scenario for outcome in result.scenarios] if topic == "scenario" else [None]
+        for detail in details:
+            figures = (*result.figures, *topic_sentences(result, topic, detail), *describe_next_step(result))
+            claims = topic_claims(build_findings(result).model_copy(update={"figures": figures}), topic, detail)
+            assert claims, topic
+            assert [problem for claim in claims for problem in check(claim, figures)] == []
 
 
 def test_every_other_figure_is_found_where_nothing_is_feasible() -> None:
