@@ -36,7 +36,7 @@ class Ability:
         if kind == "amount":
             return not self.fields.isdisjoint(fields_of(value))
         if kind in ("trigger", "besides"):
-            return value == self.offer
+            return value == self.offer or (value == "any" and self.topic is None)
         if kind == "sense":
             return value in self.senses.split()
         if kind in ("topic", "aside"):
@@ -58,7 +58,7 @@ def _fields(*models: type[Frozen]) -> frozenset[str]:
 
 _SEARCHED: Final = _fields(Wish) - {"goal"}  # a name, and no amount
 _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
-    "alternative": {"function": 2.0},
+    "alternative": {"function": 1.0},
     "scenario": {"scenario": 1.2},
     "benchmarks": {"template": 0.3},
     "data": {"worlds": 1.0},

@@ -1,5 +1,6 @@
 """Evidence that a message asks for an ability: its words, and what was done last."""
 
+import re
 from typing import Final
 
 from agents.planner.language.abilities import Ability
@@ -25,6 +26,8 @@ CONDITIONAL: Final = frozenset(
 )
 OF_SEARCH: Final = ("optimize", "explain")
 OF_DAYS: Final = (*OF_STRATEGY, "assess_risk")
+CHANGES: Final = re.compile(r"\W*(?:ok,? )?(?:and|what if|wht if|what about|how about)\b", re.IGNORECASE)
+"""The beginning of a message that changes the last wish."""
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 
 
@@ -48,7 +51,8 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
         evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_DAYS)
-        evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
+        other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
+        evidence -= 0.6 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.text) else 0.4)
     return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
 
 
@@ -58,8 +62,10 @@ def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) 
     sheet = division.has("asset") or "sheet" in division.reading.text.lower()
     if ability.offer == "tearsheet" and not sheet and focus.last in OF_SEARCH:
         return -1.0  # the worst years of what was found
-    if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
-        return -1.0
+    if ability.offer == "scenarios" and not shown and focus.last in ("optimize", "explain", "simulate"):
+        if CHANGES.match(division.reading.text):
+            return -3.0
+        return -1.0 if not told or division.has("scenario") else 0.0
     if ability.offer == "evaluate" and focus.last in OF_SEARCH and division.has("template"):
         compared = asks("versus", division.reading.text) or "compar" in division.reading.text.lower()
         return -1.5 * compared  # whether what was found is better than that

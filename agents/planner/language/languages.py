@@ -1,9 +1,7 @@
-"""Messages in other languages: which of six it is, what is said to it, and the words of it that are translated."""
+"""Messages in other languages: which of six it is, and what is said to it."""
 
 import re
 from typing import Final
-
-from agents.planner.language.lexicon import STOP_WORDS, TRANSLATIONS
 
 LANGUAGES: Final = {
     "Diese Fassung versteht nur Englisch; ein Sprachmodell versteht auch andere Sprachen.":
@@ -33,14 +31,3 @@ def language_note(text: str) -> str | None:
 
 
 ENGLISH: Final = frozenset("the of and to in with for is what how my a on it from at".split())
-
-
-def translated(word: str) -> str:
-    """The English word for one of another language: a word of the field, or any stop word."""
-    word = ELIDED.sub("", word)
-    common = {each for line in LANGUAGES.values() for each in line.split()}
-    return TRANSLATIONS.get(word) or (min(STOP_WORDS) if word in common else word)
-
-
-ELIDED: Final = re.compile(r"^(?:d|l|qu|un|dell|sull|nell|all)'")
-"""Articles and prepositions that stand before a vowel."""

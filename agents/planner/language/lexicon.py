@@ -36,19 +36,17 @@ STOP_WORDS: Final = frozenset((HERE / "stop_words.txt").read_text(encoding="utf-
 STOP_STEMS: Final = frozenset(map(stem, STOP_WORDS))
 
 
-def _packed(table: str) -> dict[str, list[str]]:
-    """The words by name of a table that is written as `NAME=word,word`."""
-    text = VOCABULARY.pop(table)["words"].replace(",\n", ",")
-    return {name: words.split(",") for name, words in re.findall(r"(\w+)=(\S+)", text)}
+def _tickers(row: str) -> dict[str, list[str]]:
+    """The words for assets by ticker, of a row that is written as `TICKER=word,word; ...`."""
+    return {ticker: words.split(",") for ticker, words in re.findall(r"(\w+)=([^;]+)", row.replace("\n", " "))}
 
 
-TRANSLATIONS: Final = {word: full for full, words in _packed("translated").items() for word in words}
-"""Words of the field in other languages."""
+TICKERS: Final = _tickers(VOCABULARY["ticker"]["bundled"])
+ELSEWHERE: Final = _tickers(VOCABULARY.pop("ticker")["elsewhere"])
+"""Words for assets without prices, by ticker."""
 NAMES: Final = ("function", "estimator", "rebalancing", "template", "method", "covariance", "scenario", "engine",
     "worlds", "goal", "asset", "kept")  # fmt: skip
 """Kinds of names from fixed lists."""
-ELSEWHERE: Final = _packed("elsewhere")
-"""Words for assets without prices, by ticker."""
 NOUNS: Final = {
     "function": ("function", "rule", "strategy", "weight function", "template", "vol control", "approach", "overlay"),
     "goal": ("goal", "objective"),
@@ -57,6 +55,8 @@ NOUNS: Final = {
     "rebalancing": ("rebalancing", "rebalanced", "rebal", "rebalance", "trading"),
 }
 """Nouns that may follow each phrase of a kind."""
+NEGATIVE: Final = frozenset({"hardly", "barely", "scarcely", "italy", "partly"})
+"""Words in -ly that change what is meant."""
 ABBREVIATIONS: Final = dict(
     re.findall(
         r"(\S+)=(\S+)",
@@ -71,7 +71,11 @@ ABBREVIATIONS: Final = dict(
         "mkt=market px=price hist=history vs.=vs ports=portfolio rn=now eq=equal wtd=weighted inv=inverse "
         "cov=covariance diff=difference perf=performance ret=return rets=returns thru=through gd=good bs=bad "
         "lo=low hi=high yday=yesterday eval=evaluate wot=what wots=what's tho=though cos=because dev=deviation "
-        "std=standard mths=months const=constant ctrl=control",
+        "std=standard mths=months const=constant ctrl=control chk=check chg=change chgs=change calib=calibration "
+        "sig=significant sr=sharpe pctl=percentile pct=percent reb=rebalancing mdd=drawdown maxdd=drawdown val=value "
+        "nonlin=nonlinear wk=week qtr=quarter mins=minutes prev=previous whats=what's hows=how wheres=where "
+        "whos=who whens=when dont=don't doesnt=doesn't didnt=didn't isnt=isn't wasnt=wasn't cant=can't wont=won't "
+        "shouldnt=shouldn't wouldnt=wouldn't couldnt=couldn't im=i'm ive=i've thats=that's theres=there's",
     )
 )
 """Words that the letters of an abbreviation alone do not tell."""
@@ -110,8 +114,12 @@ class Lexicon:
         return {s: min(words) for s, words in full.items() if len(s) > 2 and len({stem(w) for w in words}) == 1}
 
     def knows(self, word: str) -> bool:
-        """Whether the word, or the one that it abbreviates or misspells, is part of a phrase."""
-        return stem(self.full(word)) in self.known
+        """Whether the word, or the one that it abbreviates or misspells, is part of a phrase or an adverb."""
+        return stem(self.full(word)) in self.known or self.is_adverb(word)
+
+    def is_adverb(self, word: str) -> bool:
+        """Whether the word ends like an adverb of manner and has no meaning of its own, as in "quietly"."""
+        return word.endswith("ly") and len(word) > len("july") and stem(word) not in self.known and word not in NEGATIVE
 
     def full(self, word: str) -> str:
         """The word that an abbreviation or a slip stands for."""
@@ -149,7 +157,8 @@ def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, st
 
 
 def _vocabulary() -> Iterator[tuple[str, str, str]]:
-    yield from (("asset", ticker, word) for ticker, words in ELSEWHERE.items() for word in words)
+    yield from (("asset", ticker, word) for ticker, words in (TICKERS | ELSEWHERE).items() for word in words)
+    yield from (("asset", ticker, ticker) for ticker in TICKERS)
     yield from (("goal", goal, spaced(goal)) for goal in get_args(Goal))
     for table, rows in VOCABULARY.items():
         for values, line in rows.items():

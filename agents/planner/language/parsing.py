@@ -70,7 +70,7 @@ def _items(
     reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool], n: int
 ) -> Iterator[tuple[Item, float]]:
     word = reading.words[n]
-    stop = reading.is_stop(n)
+    stop = reading.is_stop(n) or lexicon.is_adverb(word.text)
     yield Item("stop" if stop else "unknown", word.text, n, n + 1, word.slip or word.text), STOP if stop else UNUSED
     phrase: list[str] = []
     for last in range(n + 1, min(n + lexicon.longest + 1, len(reading.words)) + 1):

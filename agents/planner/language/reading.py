@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from agents.planner.language.languages import language_note, translated
 from agents.planner.language.lexicon import STOP_WORDS, Lexicon
 from agents.planner.language.stems import stem
 from desk.conversation.focus import Focus
@@ -23,17 +22,20 @@ SPLIT: Final = re.compile(r"(?<![\w./:-])\d{1,3}(?:\s?[/:-]\s?\d{1,3})+(?![\w/:%
 MONTH: Final = re.compile(r"(?<![\w./-])(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}(?![\w/%])")
 """A month of a year, as in "since 05/2003"."""
 PEOPLE: Final = re.compile(
-    r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau)\b\.? (?:[A-Z][\w'-]+ ?){1,2}|"
-    r"\b[A-Z][\w'-]+(?= (?:family|family's|foundation|trust|estate|account|mandate)\b)"
+    r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau)\b\.? (?:[A-Z][\w'-]+ ?){1,2}(?:, (?:aged )?[1-9]\d(?=,| and\b))?|"
+    r"\b[A-Z][\w'-]+ (?:family|family's|foundation|trust|estate|account|mandate)\b"
 )
 """Names of people, who are asked for."""
 AGE: Final = re.compile(
     r"(?:\b(?:he|she|i|we|they|who|client|wife|husband|mr \w+|mrs \w+|ms \w+)(?:'s|'m|'re| is| am| are| just turned)|"
     r"\b(?:aged|turned|turns)|\bis(?: now)?(?= \d\d and (?:would|wants?|has|retires)\b)) [1-9]\d\b"
     r"(?= and\b|[,.;?!](?!\d)|$)|"
-    r"\b[1-9]\d[ -]?(?:years?[ -]old|yrs? old|year-olds?|yo)\b"
+    r"\b[1-9]\d[ -]?(?:years?[ -]old|yrs? old|year-olds?|yo)\b|\bboth (?:aged )?[1-9]\d\b"
 )
 """How old somebody is, which says nothing about money."""
+_YEAR: Final = r"((?:(?:0?[1-9]|1[0-2])/)?(?:19|20)\d{2})"
+YEARS: Final = re.compile(rf"(?<![\w./-]){_YEAR} ?(?:--?|to) ?{_YEAR}(?![\w/%-])")
+"""The first and the last year, or month of a year, as in "2003-2009"."""
 MULTIPLE: Final = re.compile(r"(?<![\w])[x×]\d+(?:\.\d+)?(?!\w)")
 _NAME: Final = (
     r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*"
@@ -58,7 +60,7 @@ NAMED: Final = tuple(
 SAVED: Final = re.compile(
     r"\b(?:load|saved|stored|reload)(?: up)?(?: the| my| one| it)*(?: strategy| rule| config)?"
     r"(?: (?:as|called|named|under))?,? "
-    rf"['\"]?(?!strateg|rule|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
+    rf"['\"]?(?!strateg|portfolio|data|rule|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
     re.IGNORECASE,
 )
 HELD: Final = re.compile(r"%,? (?:of |in |to )?(?P<name>[A-Z]{2,5})\b(?![&'])|\b(?P<other>[A-Z]{2,5}),? \d+(?:\.\d+)?%")
@@ -139,9 +141,8 @@ def _fold(text: str) -> str:
 
 
 def _words(folded: str, lexicon: Lexicon) -> Iterator[Word]:
-    foreign = language_note(folded) is not None
     for match in WORD.finditer(folded):
-        full = lexicon.full(translated(match[0]) if foreign else match[0])
+        full = lexicon.full(match[0])
         yield Word(full, stem(full), *match.span(), slip=match[0] if full != match[0] else "")
 
 
@@ -212,8 +213,9 @@ def _as_count(number: Number, before: str, after: str) -> Number:
 
 
 COUNT: Final = re.compile(
-    r" (?:\w+ )?(?:results?|runs|sentences|lines|words|bullets|paragraphs|searches|optimizations|optimisations|methods|"
-    r"ways|options|reasons|numbers|figures|of (?:them|these|those)|most|latest|last|previous|approaches|schemes)\b"
+    r" (?:\w+ )?(?:results?|runs|names|shares|holdings|positions|companies|sentences|lines|words|bullets|paragraphs|"
+    r"searches|optimi[sz]ations|methods|ways|options|reasons|numbers|figures|of (?:them|these|those)|most|latest|last|"
+    r"previous|approaches|schemes)\b"
 )
 """What follows a number that only counts what is named anyway."""
 COUNTED: Final = re.compile(r"\b(?:paths?|trials?|seed|simulations?)\b[ :=]*#|# (?:paths?|trials?|simulations?)\b")
@@ -228,8 +230,9 @@ def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:
     for match in SPLIT.finditer(folded):
         if sum(map(int, re.findall(r"\d+", match[0]))) == 100:
             yield "split", match[0], *match.span(), None
-    for match in MONTH.finditer(folded):
-        yield "date", match[0], *match.span(), Number(match[0], 0, 0, None, "date")
+    ranges = [match.span(group) for match in YEARS.finditer(folded) for group in (1, 2)]
+    for start, end in ranges or [match.span() for match in MONTH.finditer(folded)]:
+        yield "date", folded[start:end], start, end, Number(folded[start:end], 0, 0, None, "date")
     for match in MULTIPLE.finditer(folded):
         yield "number", match[0], *match.span(), Number(match[0], 0, 0, float(match[0].lstrip("x× ")), "multiple")
     for match in TIMES.finditer(folded):

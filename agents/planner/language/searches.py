@@ -5,14 +5,13 @@ from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
 from agents.planner.language.holdings import legs_of
-from agents.planner.language.lexicon import VOCABULARY
+from agents.planner.language.lexicon import TICKERS
 from agents.planner.language.windows import window_of
 from desk.figures.guard.numbers import find_numbers
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.config import SearchSpace
 from quant.worlds.scenario import BUILT_IN, CYCLE
 
-TICKERS: Final = tuple(name for name in VOCABULARY["asset"] if name.isupper())
 TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
 """Fields that only a search has."""
 
@@ -62,7 +61,7 @@ def _weight_bounds(form: Form) -> dict[str, str]:
 def _assets(form: Form) -> tuple[str, ...]:
     named = {i.value for i in form.items if i.kind == "asset" and i not in form.denied}
     left_out = {i.value for i in form.denied} & {*TICKERS}
-    assets = tuple(asset for asset in form.choice("asset", TICKERS) if asset != "cash")
+    assets = tuple(asset for asset in form.choice("asset", tuple(TICKERS)) if asset != "cash")
     if named == {"stocks"} and left_out:
         return tuple(ticker for ticker in TICKERS if ticker not in left_out)
     return tuple(asset for asset in assets if asset != "stocks") if len(assets) > 1 else assets

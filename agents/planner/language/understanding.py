@@ -121,32 +121,47 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
             return Interpretation(calls=(offered[place].call,))
     talk = Conversation(focus, before, lexicon)
     reading = talk.read(text)
-    if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS:
+    if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS or language_note(text) is not None:
         return Interpretation()
-    if small := _small_talk(reading, lexicon):
-        return Interpretation(talk=small)
-    if UNDO.fullmatch(text.strip()) and (undone := _undo(talk.done)):
+    small = _small_talk(reading, lexicon)
+    if small or any(i.last - i.first >= HELP for i in parse(reading, lexicon, lambda m: m == HELPED).all("talk")):
+        return Interpretation(talk=small or "help")
+    if UNDO.fullmatch(" ".join(word.text for word in reading.words)) and (undone := _undo(talk.done)):
         return Interpretation(calls=(undone,))
+    return _interpret(reading, talk, _joined(text, earlier, talk))
+
+
+def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> Interpretation:
+    """What a message means, alone or together with an earlier one that was not acted on."""
     proposals = _proposals(reading, talk)
-    foreign = language_note(text) is not None  # words of it are translated, and phrases are not: it is only offered
-    chosen = None if foreign else _decide(proposals)
-    if chosen is not None:
-        return Interpretation(calls=(chosen.call,))
     replaced = _replaced(reading, talk)
-    if len(replaced) == 1:
-        return Interpretation(calls=(replaced[0].call,))
-    calls = () if foreign else _several(reading, talk) or _answered(text, earlier, talk) or _alike(proposals)
+    chosen = replaced[0] if len(replaced) == 1 else _decide(proposals)
+    refers = joined and (OPENS.match(reading.text) or (REFERS.search(reading.text) and _changes(chosen)))
+    if chosen is not None and not refers:
+        return Interpretation(calls=(chosen.call,))
+    answered = _decide(joined)
+    calls = (answered.call,) if answered else () if chosen else _several(reading, talk) or _alike(proposals)
     if calls:
         return Interpretation(calls=calls)
     if replaced:
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
     told = [p for p in proposals if p.evidence >= LIKELY or (p.liked >= LIKELY and not p.unused)]
     likely = told or [p for p in proposals if p.evidence > 0.0]
-    strange = any(not reading.is_stop(n) and not lexicon.knows(word.text) for n, word in enumerate(reading.words))
-    beyond = (strange and not likely) or parse(reading, lexicon, lambda m: m.kind in SCOPE).has("beyond")
-    return Interpretation(proposals=tuple(_different(likely)[:OFFERED]), beyond=beyond)
+    strange = any(not reading.is_stop(n) and not talk.lexicon.knows(w.text) for n, w in enumerate(reading.words))
+    beyond = (strange and not likely) or parse(reading, talk.lexicon, lambda m: m.kind in SCOPE).has("beyond")
+    return Interpretation(proposals=tuple(_different(likely or joined)[:OFFERED]), beyond=beyond)
 
 
+def _changes(chosen: Proposal | None) -> bool:
+    """Whether a call may be meant as a change of an earlier message that was not acted on."""
+    return chosen is not None and chosen.call.tool in (*BUILT_ON, "show_scenarios")
+
+
+OPENS: Final = re.compile(r"\W*(?:and|but|now|same|again|what if|what about|how about|then|or)\b", re.IGNORECASE)
+REFERS: Final = re.compile(r"\b(?:that|it|them|those|the same|instead)\b", re.IGNORECASE)
+"""Words that refer to an earlier message, at the beginning and anywhere."""
+HELPED, HELP = ("talk", "help"), 4
+"""Words of a question for help from which the rest of the message does not matter."""
 SCOPE: Final = ("beyond", "topic", "template")
 """Kinds of words that tell whether a message is beyond the desk; "buy and hold" is no order to buy."""
 CHOICES: Final = (
@@ -155,7 +170,11 @@ CHOICES: Final = (
     r"(?:3|three|(?:the )?(?:third|last)(?: one)?)",
 )
 """Words that accept the first, second or third thing that was offered."""
-UNDO: Final = re.compile(r"(?:please )?(?:undo(?: that| it)?|revert(?: that| it)?|take that back|go back)[.! ]*", re.I)
+UNDO: Final = re.compile(
+    r"(?:(?:no|wait|sorry|ok|please|can you|could you|let's) )*"
+    r"(?:undo|revert|reverse|go back|take (?:that|it) back|scrap that|put (?:that|it) back)(?: (?:on|to|a|one|it|that|"
+    r"this|the|last|latest|my|previous|change|step|version|before|how|as|it was|please))*"
+)
 
 
 def _choice(text: str) -> int | None:
@@ -165,13 +184,15 @@ def _choice(text: str) -> int | None:
     return next((n for n, pattern in enumerate(CHOICES) if re.fullmatch(pattern, bare)), None)
 
 
-def _answered(text: str, earlier: Past | None, talk: Conversation) -> tuple[Call, ...]:
-    """The call of an earlier message together with this one, which answers the question that it led to."""
+def _joined(text: str, earlier: Past | None, talk: Conversation) -> list[Proposal]:
+    """The readings of an earlier message together with this one, which answers the question that it led to."""
     if earlier is None or len(earlier.asked) + len(text) > LONGEST_ANSWERED:
-        return ()
-    both = talk.read(f"{earlier.asked.rstrip(' .?!')}, {text}")
-    chosen = _decide(_proposals(both, replace(talk, before=talk.before[:-1])))
-    return (chosen.call,) if chosen is not None else ()
+        return []
+    before = replace(talk, before=talk.before[:-1])
+    alone = before.read(earlier.asked)
+    if _small_talk(alone, talk.lexicon) or not _proposals(alone, before):
+        return []
+    return _proposals(before.read(f"{earlier.asked.rstrip(' .?!')}, {text}"), before)
 
 
 LONGEST_ANSWERED: Final = 400
@@ -313,8 +334,8 @@ def _different(proposals: Sequence[Proposal]) -> list[Proposal]:
 
 PARTS: Final = re.compile(
     r"(?:[.?!;]+\s+(?:and then |then |also |and |after that,? )?|,? (?:and )?(?:then|after that|afterwards|also),? |"
-    r",? and (?:also )?(?=(?:show|tell|explain|compare|simulate|save|optimi[sz]e|backtest|evaluate|estimate|list|open|"
-    r"why|what|where|how|which|is it)\b))",
+    r",? (?:and|n|&) (?:also )?(?=(?:show|tell|explain|compare|simulate|save|keep|store|optimi[sz]e|backtest|evaluate|"
+    r"estimate|est|run|list|open|why|what|where|how|which|is it)\b))",
     re.IGNORECASE,
 )
 MOST_WISHES: Final = 3

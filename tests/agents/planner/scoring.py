@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from agents.planner.language.languages import language_note
 from agents.planner.language.understanding import Call, Interpretation, Past, understand
 from desk.base.errors import InvalidInput
 from desk.conversation.focus import Focus
@@ -24,7 +25,8 @@ from desk.figures.guard.numbers import find_numbers
 from desk.scenarios.repository import built_in_catalog
 
 Outcome: TypeAlias = Literal["understood", "offered", "asked", "unhelpful", "misread"]
-"""Acted as expected; the expected call is among those offered; a question or other offers; neither; acted otherwise."""
+"""Acted as expected; the expected call is among those offered; a question, other offers, or the way to a language
+model in the language of the message; neither; acted otherwise."""
 USUAL: dict[str, Any] = {
     "base": "new",
     "run": "last",
@@ -99,7 +101,8 @@ def score(item: dict[str, Any]) -> tuple[Outcome, Interpretation]:
     for proposal in interpretation.proposals:
         if any(_same((proposal.call.tool, proposal.call.arguments), each) for each in accepted):
             return "offered", interpretation
-    return ("asked" if interpretation.proposals else "unhelpful"), interpretation
+    explained = interpretation.proposals or language_note(item["text"])
+    return ("asked" if explained else "unhelpful"), interpretation
 
 
 def _same(ours: tuple[str, dict[str, Any]], accepted: dict[str, Any]) -> bool:
