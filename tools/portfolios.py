@@ -30,7 +30,8 @@ from desk.portfolios.risk import assess
 from desk.portfolios.risk_schemas import PortfolioRisk, TailRequest
 from desk.portfolios.schemas import Method
 from desk.scenarios.repository import find_scenario, load_catalog
-from desk.wealth.projection import SavingsPlan, WealthOutlook, simulate
+from desk.wealth.projection import WealthOutlook, simulate
+from desk.wealth.savings_plan import SavingsPlan
 from quant.numeric.units import DAYS
 
 

@@ -25,10 +25,13 @@ from desk.scenarios.repository import add_scenario as store_scenario
 from desk.strategies.evaluation import count, run_evaluation
 from desk.strategies.evaluation_in_words import (
     describe_change,
+    describe_drawdown,
     describe_evaluation,
+    describe_losing_years,
     describe_period,
     describe_safety,
     describe_versus,
+    describe_worst_years,
 )
 from desk.strategies.evaluation_schemas import EVERY_DAY, QuickEvaluation, Window
 from desk.strategies.repository import load_strategy, saved_strategy_figures
@@ -59,6 +62,9 @@ async def evaluate_strategy(
         texts = {
             "summary_sentence": describe_evaluation(evaluation, template_title(strategy.template)),
             "versus_sentence": describe_versus(evaluation),
+            "versus_full_sentence": describe_versus(evaluation, full=True),
+            "drawdown_sentence": describe_drawdown(evaluation),
+            **_of_years(evaluation),
             "safety_sentence": describe_safety(evaluation),
             "period_sentence": None if is_long else describe_period(run, window),
         }
@@ -188,6 +194,15 @@ async def remove_scenario(name: Name, runtime: ToolRuntime[ChatContext, Any]) ->
 
     result = await compute_once(context, "remove_scenario", {"name": name}, RemovedScenario, compute)
     return shown_to_model("remove_scenario", result, context.message), result
+
+
+def _of_years(evaluation: QuickEvaluation) -> dict[str, str]:
+    if not evaluation.years:
+        return {}
+    return {
+        "years_sentence": describe_worst_years(evaluation),
+        "losing_sentence": describe_losing_years(evaluation),
+    }
 
 
 SHORT = timedelta(days=2 * 365)

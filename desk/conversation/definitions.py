@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cache
 
 from desk.base.errors import InvalidInput
 from desk.base.glossary import glossary
-from desk.base.text import sentence_case
+from desk.base.text import join_words, sentence_case
 from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
 from quant.numeric.frozen import Frozen
@@ -45,9 +46,13 @@ def define(name: str) -> Definition:
             term=f"{first.term}, {second.term}",
             figures=(_figure(f"{first.term} {second.term}", texts),),
         )
-    found = terms.get(name.strip().casefold())
+    wanted = name.strip().casefold()
+    found = terms.get(wanted) or terms.get(wanted.removesuffix("s"))
     if found is None:
-        raise InvalidInput("term", name, reason=f"{name} is no term of the glossary", allowed="a term of the glossary")
+        near = [terms[key][0] for key in get_close_matches(wanted, terms, 3)] or ["Volatility", "Drawdown"]
+        raise InvalidInput(
+            "term", name, reason=f"{name} is no term of the glossary", allowed=f"a term such as {join_words(near)}"
+        )
     rows = {
         f"{_slug(found[0])}_name": ("term", found[0]),
         f"{_slug(found[0])}_definition": ("definition", found[1]),
@@ -74,10 +79,10 @@ def _slug(terms: str) -> str:
 
 
 def _sentence(asked: str, name: str, definition: str) -> str:
-    """`Expected shortfall is the mean ...`, with the abbreviation that was asked for."""
+    """`Expected shortfall: the mean ...`, with the abbreviation that was asked for."""
     term = asked.strip()
     abbreviation = f" ({term})" if term.isupper() and term.casefold() != name.casefold() else ""
-    return f"{sentence_case(name)}{abbreviation} is {definition[:1].lower()}{definition[1:]}"
+    return f"{sentence_case(name)}{abbreviation}: {definition[:1].lower()}{definition[1:]}"
 
 
 def _entries() -> Iterator[tuple[tuple[str, ...], str]]:
@@ -88,5 +93,5 @@ def _entries() -> Iterator[tuple[tuple[str, ...], str]]:
         names = (metric.label, metric.quantity, name.replace("_", " "), *filter(None, words))
         yield names, f"{article}{metric.definition}."
     for name, row in FAMILY.items():
-        text = f"A weight function: the weight of the risky asset is {row.formula}."
+        text = f"A weight function whose weight of the risky asset is {row.formula}."
         yield (row.title, name.replace("_", " "), *filter(None, row.words.split("|"))), text

@@ -57,7 +57,8 @@ def _sentence(what: Kept, names: list[str]) -> str:
     if not names:
         return f"You have no {noun} yet. {HINTS[what]}"
     count = f"{len(names)} {noun}" if len(names) == 1 else f"{len(names)} {_plural(noun)}"
-    return f"You have {count}: {', '.join(names)}."
+    have = "There are" if what == "assets" else "You have"
+    return f"{have} {count}{' with prices' if what == 'assets' else ''}: {', '.join(names)}."
 
 
 def _plural(noun: str) -> str:

@@ -24,7 +24,7 @@ class ExpectedTime(Frozen):
     """Probability that a further run like those takes between `low` and `high`; None for the default error."""
 
     def describe_source(self) -> str:
-        return f"from {plural(self.runs, 'run')} here" if self.runs else "a default error, without earlier runs here"
+        return f"from {plural(self.runs, 'run')} here" if self.runs else "a rough range: too few searches ended here"
 
     def describe(self) -> str:
         interval = f"{_seconds(self.low)} to {_seconds(self.high)} s"

@@ -11,6 +11,8 @@ from desk.base.errors import InvalidInput
 from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
+from desk.portfolios.allocation_schemas import Allocation
+from desk.portfolios.allocations_in_words import add_sentences
 from desk.portfolios.holdings import Assets, load_assets
 from desk.portfolios.optimizers.requests import Covariance
 from desk.portfolios.optimizers.risk_based import estimate_covariance
@@ -62,24 +64,6 @@ HALFLIFE = 63.0
 """Of the exponential covariance, in sessions."""
 
 
-class Allocation(Frozen):
-    """The allocation of one method, or the reason why it has none."""
-
-    method: Method
-    weights: tuple[float, ...] = ()
-    risk_shares: tuple[float, ...] = ()
-    volatility: float | None = None
-    """Per year."""
-    expected_return: float | None = None
-    """Per year, assuming that the past mean recurs."""
-    diversification: float | None = None
-    """Diversification ratio: mean volatility of the assets over that of the portfolio, at least 1."""
-    later_volatility: float | None = None
-    later_sharpe: float | None = None
-    """On validation days, with weights fitted on training days only."""
-    reason: str | None = None
-
-
 class Allocations(Frozen):
     first_day: str
     last_day: str
@@ -123,6 +107,7 @@ def _compare(assets: Assets, methods: Sequence[Method], covariance: Covariance, 
         sheet.add("covariance", "estimate of the covariance", COVARIANCE_LABELS[covariance], "text")
     for allocation in allocations:
         _add_figures(sheet, allocation, money)
+    add_sentences(sheet, returns.assets, allocations, money)
     return Allocations(
         first_day=assets.first_day,
         last_day=assets.last_day,

@@ -58,6 +58,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
         _add_sentences(sheet, n, regimes[-1], assets.last_day, report.figures)
         _add_figures(sheet, n, regimes[-1], own, turbulence)
     _add_correlations(sheet, assets)
+    _add_most_volatile(sheet, assets, figures)
     return MarketAnalysis(
         first_day=assets.first_day,
         last_day=assets.last_day,
@@ -68,6 +69,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
 
 
 _BANDS = {"low": "low", "middle": "neither low nor high", "high": "high"}
+_MOODS = {"low": "calm", "middle": "neither calm nor nervous", "high": "nervous"}
 _TRENDS = {"rising": "a rising trend", "flat": "a flat trend", "falling": "a falling trend"}
 _PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "neither a bull nor a bear market yet"}
 
@@ -80,8 +82,32 @@ def _add_sentences(sheet: Sheet, n: int, regime: MarketRegime, day: str, figures
     where = f"On {day}, the last day before the locked holdout,"
     state = f"{name} was in {_PHASES[regime.phase]} with {_TRENDS[regime.trend]}"
     sheet.say(f"{n}_state_sentence", f"{where} {state}; its volatility was {band}.")
-    sentence = f"{where} the volatility of {name} was {band}."
-    sheet.say(f"{n}_volatility_sentence", sentence)
+    sheet.say(
+        f"{n}_volatility_sentence",
+        f"{where} {name} was {_MOODS[regime.volatility_band]}: its volatility was {band}.",
+    )
+    sheet.say(f"{n}_trend_sentence", f"{where} {name} had {_TRENDS[regime.trend]} and was in {_PHASES[regime.phase]}.")
+    fall = next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_drawdown")
+    sheet.say(f"{n}_fall_sentence", f"{where} {name} stood {fall} below its peak, in {_PHASES[regime.phase]}.")
+
+
+def _add_most_volatile(sheet: Sheet, assets: Assets, figures: Sequence[Figure]) -> None:
+    """The assets by their latest volatility."""
+    names = assets.returns.assets
+    latest = {f.id: f for f in figures}
+    rows = [latest[f"regime_{n}_current_volatility"] for n in range(1, len(names) + 1)]
+    ordered = sorted(zip(rows, names, strict=True), key=lambda row: -float(row[0].value))
+    if len(ordered) > 1:
+        (most, first), *others = ordered[:MOST_NAMED]
+        then = "".join(f", then {name} with {format_figure(figure)}" for figure, name in others)
+        sheet.say(
+            "most_volatile_sentence",
+            f"{first} was the most volatile on {assets.last_day}, with {format_figure(most)} a year{then}.",
+        )
+
+
+MOST_NAMED = 5
+"""Assets that the sentence about volatilities names."""
 
 
 def _add_figures(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulence: float | None) -> None:

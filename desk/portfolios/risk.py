@@ -11,10 +11,16 @@ from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.holdings import Assets, Holdings, load_holdings
 from desk.portfolios.risk_in_words import (
+    describe_concentration,
     describe_correlations,
     describe_crisis,
     describe_days,
+    describe_days_drawdown,
+    describe_drawdown,
+    describe_growth,
+    describe_reverse,
     describe_risk,
+    describe_safety,
     describe_stress,
     describe_tail,
 )
@@ -120,6 +126,7 @@ def assess_loaded(
     _add_asked_tail(sheet, own, asked or TailRequest(), money)
     if asked is not None and (asked.first_day or asked.last_day):
         sheet.say("days_sentence", describe_days(returns.dates, own, asked, money))
+        sheet.say("days_drawdown_sentence", describe_days_drawdown(returns.dates, own, asked, money))
     _add_components(sheet, components, money)
     _add_episodes(sheet, episodes, money)
     _add_correlations(sheet, holdings)
@@ -129,6 +136,11 @@ def assess_loaded(
     if factor_stress is not None:
         moves = [(factor.factor, factor.move) for factor in factor_stress.factors]
         sheet.say("stress_sentence", describe_stress(moves, factor_stress.loss, money))
+    if reverse.distance and reverse.probability is not None:
+        sheet.say("reverse_sentence", describe_reverse(reverse, money))
+    if len(components) > 1 and whole > 0.0:
+        shares = [component.volatility / whole for component in components]
+        sheet.say("concentration_sentence", describe_concentration([c.asset for c in components], shares))
     return PortfolioRisk(
         first_day=holdings.assets.first_day,
         last_day=holdings.assets.last_day,
@@ -213,6 +225,7 @@ def _add_shape(sheet: Sheet, holdings: Holdings, own: Floats) -> None:
     sheet.add("sessions", "sessions used for the risk of the portfolio", own.size, "count")
     sheet.add("source", "prices behind the risk of the portfolio", "; ".join(assets.sources), "text")
     sheet.add("volatility", "yearly volatility of the portfolio", _annual(shape), "percent")
+    sheet.say("growth_sentence", describe_growth(assets.returns.dates, own, assets.cash))
     sheet.add("skewness", "skewness of the portfolio's daily returns", shape.skewness, "ratio")
     sheet.add(
         "kurtosis", "kurtosis of the portfolio's daily returns; three for the normal law", shape.kurtosis, "ratio"
@@ -221,10 +234,8 @@ def _add_shape(sheet: Sheet, holdings: Holdings, own: Floats) -> None:
         regression = alpha_beta(own - assets.cash, assets.index - assets.cash)
         sheet.add("beta", "beta of the portfolio against the S&P 500", regression.beta, "ratio")
         loss = regression.beta.value * _MARKET_FALL
-        sheet.add("market_fall", 'fall of the S&P 500 that is "merely imagined"', _MARKET_FALL, "percent")
-        sheet.add(
-            "market_fall_loss", 'loss of the portfolio in that "merely imagined" fall, by its beta', loss, "percent"
-        )
+        sheet.add("market_fall_loss", "loss of the portfolio if the S&P 500 falls by 20%, by its beta", loss, "percent")
+        sheet.say("safety_sentence", describe_safety(own, assets.index))
 
 
 def _annual(shape: Moments) -> float:
@@ -236,6 +247,7 @@ def _add_drawdown(sheet: Sheet, returns: Returns, own: Floats, money: Money | No
         quantity = "maximum drawdown of the portfolio"
         sheet.add("max_drawdown", quantity, fall.depth, "percent")
         sheet.share_of(money, "max_drawdown", quantity, fall.depth)
+        sheet.say("drawdown_sentence", describe_drawdown(fall.depth, str(fall.trough_date), money))
         sheet.add("max_drawdown_trough", "day of the bottom of the maximum drawdown", str(fall.trough_date), "date")
         sheet.add(
             "max_drawdown_length", "sessions of the maximum drawdown until the peak was regained", fall.length, "days"

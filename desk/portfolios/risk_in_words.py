@@ -6,17 +6,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from desk.base.errors import InvalidInput
-from desk.base.text import number, plural
+from desk.base.text import join_words, number, plural
 from desk.figures.sheet import Money
 from desk.portfolios.holdings import INDEX
 from desk.portfolios.risk_schemas import TailRequest
-from quant.numeric.arrays import Dates, Floats
+from desk.portfolios.stress_schemas import ReverseStress
+from quant.numeric.arrays import Dates, Floats, Ints
 from quant.numeric.units import DAYS
 from quant.performance.crises import crisis_phrase
 from quant.performance.growth import compounded, drawdowns
 from quant.risk.tails import TailLoss
 
 INDEX_NAME = "the S&P 500"
+LITTLE, MUCH = 0.3, 0.7
+"""Correlations below which assets hardly move together, and from which they mostly do."""
+HALF = 50.0
+FEW = 0.005
+"""Probability below which it is shown as below 1%."""
 FEWEST = 5
 """Fewest sessions of a period that is told."""
 YEAR_AND_A_HALF = 378
@@ -44,8 +50,8 @@ def describe_tail(row: TailLoss, money: Money | None) -> str:
     rare = 100.0 * (1.0 - row.level)
     return (
         f"Over {over} the loss exceeds {_loss(row.value_at_risk, money)} with a probability of "
-        f"{number(rare, 0 if rare >= 1.0 - 1e-9 else 1)}% (the value at risk); beyond that it averages "
-        f"{_loss(row.expected_shortfall, money)} (the expected shortfall), measured on the past."
+        f"{number(rare, 0 if rare >= 1.0 - 1e-9 else 1)}%, the value at risk; beyond that the mean loss, the expected "
+        f"shortfall, is {_loss(row.expected_shortfall, money)}, measured on the past."
     )
 
 
@@ -65,7 +71,7 @@ def describe_stress(moves: Sequence[tuple[str, float]], loss: float, money: Mone
         for name, move in moves
     )
     does = "loses" if loss >= 0.0 else "gains"
-    return f"If {given}, the portfolio {does} {_loss(abs(loss), money)}, if it moves as it usually does."
+    return f"If {given}, the portfolio {does} {_loss(abs(loss), money)}, going by how it usually moves with that."
 
 
 def describe_crisis(name: str, loss: float, money: Money | None) -> str:
@@ -73,22 +79,93 @@ def describe_crisis(name: str, loss: float, money: Money | None) -> str:
     return f"Of the past crises {crisis_phrase(name)} cost the portfolio most: a loss of {_loss(loss, money)}."
 
 
+def describe_reverse(stress: ReverseStress, money: Money | None) -> str:
+    """How likely a loss is, and how far away; its probability and distance are known."""
+    assert stress.distance is not None
+    assert stress.probability is not None
+    chance = "below 1%" if stress.probability < FEW else f"{number(100.0 * stress.probability)}%"
+    return (
+        f"A loss of {_loss(stress.loss, money)} or more within {plural(stress.sessions, 'session')} has a probability "
+        f"of {chance}, were returns normal: it is {number(stress.distance, 2)} standard deviations away, and the table "
+        "shows the most likely way there."
+    )
+
+
+def describe_drawdown(depth: float, bottom: str, money: Money | None) -> str:
+    return f"The maximum drawdown of the portfolio was {_loss(depth, money)}, with its bottom on {bottom}."
+
+
+def describe_growth(dates: Dates, own: Floats, cash: Floats) -> str:
+    """Growth a year and the Sharpe ratio on all days used."""
+    growth = (1.0 + compounded(own)) ** (DAYS / own.size) - 1.0
+    return (
+        f"From {dates[0]} to {dates[-1]} the portfolio would have grown by {_share(growth)} a year, with a Sharpe "
+        f"ratio of {number(_sharpe(own, cash), 2)}."
+    )
+
+
+def _sharpe(own: Floats, cash: Floats) -> float:
+    excess = own - cash
+    spread = float(np.std(excess, ddof=1))
+    return float(np.mean(excess)) / spread * math.sqrt(DAYS) if spread > 0.0 else 0.0
+
+
+def describe_safety(own: Floats, index: Floats) -> str:
+    """Whether the portfolio was riskier than the index, by volatility and maximum drawdown as they are shown."""
+    volatilities, falls = (
+        [round(100.0 * value, 1) for value in values]
+        for values in (
+            (float(np.std(returns, ddof=1)) * math.sqrt(DAYS) for returns in (own, index)),
+            (float(drawdowns(returns).max()) for returns in (own, index)),
+        )
+    )
+    gaps = {volatilities[0] - volatilities[1], falls[0] - falls[1]}
+    verdict = (
+        "safer than"
+        if all(gap < 0.0 for gap in gaps)
+        else "riskier than"
+        if all(gap > 0.0 for gap in gaps)
+        else "as risky as"
+        if gaps == {0.0}
+        else "neither safer nor riskier than"
+    )
+    return (
+        f"The portfolio was {verdict} {INDEX_NAME}: a volatility of {number(volatilities[0], 1)}% a year against "
+        f"{number(volatilities[1], 1)}%, and a maximum drawdown of {number(falls[0], 1)}% against "
+        f"{number(falls[1], 1)}%."
+    )
+
+
+def describe_concentration(names: Sequence[str], shares: Sequence[float]) -> str:
+    """The holding with the largest share of the volatility, or those that are level at what is shown."""
+    shown = [round(100.0 * share, 1) for share in shares]
+    largest = max(shown)
+    first = [name for name, share in zip(names, shown, strict=True) if share == largest]
+    share = f"{number(largest, 1)}% of the volatility"
+    if first[1:]:
+        return f"{join_words(first)} carry the same and largest share of the risk, {share} each."
+    most = "more than half of the risk" if largest > HALF else "the largest share of the risk"
+    rest = [(share, name) for name, share in zip(names, shown, strict=True) if share < largest]
+    then = f", ahead of {max(rest)[1]} with {number(max(rest)[0], 1)}%" if rest else ""
+    return f"{first[0]} carries {most}, {share}{then}."
+
+
+def describe_days_drawdown(dates: Dates, own: Floats, asked: TailRequest, money: Money | None) -> str:
+    """The deepest fall on the asked days."""
+    days = _days(dates, asked)
+    fall = float(drawdowns(own[days]).max())
+    return f"From {dates[days[0]]} to {dates[days[-1]]} the maximum drawdown of the portfolio was {_loss(fall, money)}."
+
+
 def describe_days(dates: Dates, own: Floats, asked: TailRequest, money: Money | None) -> str:
     """What the portfolio would have done on the asked days; `InvalidInput` if no session is among them."""
-    first = dates[0] if asked.first_day is None else np.datetime64(asked.first_day, "D")
-    last = dates[-1] if asked.last_day is None else np.datetime64(asked.last_day, "D")
-    days = np.flatnonzero((dates >= first) & (dates <= last))
-    if days.size < FEWEST:
-        raise InvalidInput(
-            "first_day",
-            f"{first} to {last}",
-            reason=f"{plural(days.size, 'session')} lie within {first} to {last}",
-            allowed=f"at least {FEWEST} sessions within {dates[0]} to {dates[-1]}",
-        )
+    days = _days(dates, asked)
     part = own[days]
     total = compounded(part)
     if days.size > YEAR_AND_A_HALF:
         grown = f"grown by {_share((1.0 + total) ** (DAYS / days.size) - 1.0)} a year"
+    elif total < 0.0:
+        grown = f"lost {_loss(-total, money)}"
     else:
         gained = "" if money is None else f" ({money.currency} {number(total * money.amount)})"
         grown = f"returned {_share(total)}{gained}"
@@ -100,14 +177,38 @@ def describe_days(dates: Dates, own: Floats, asked: TailRequest, money: Money | 
     )
 
 
+def _days(dates: Dates, asked: TailRequest) -> Ints:
+    """Places of the asked days; `InvalidInput` if there are too few."""
+    first = dates[0] if asked.first_day is None else np.datetime64(asked.first_day, "D")
+    last = dates[-1] if asked.last_day is None else np.datetime64(asked.last_day, "D")
+    days = np.flatnonzero((dates >= first) & (dates <= last))
+    if days.size < FEWEST:
+        raise InvalidInput(
+            "first_day",
+            f"{first} to {last}",
+            reason=f"{plural(days.size, 'session')} lie within {first} to {last}",
+            allowed=f"at least {FEWEST} sessions within {dates[0]} to {dates[-1]}",
+        )
+    return days
+
+
 def describe_correlations(names: Sequence[str], pairs: Floats) -> str:
     """The correlations of two assets each, `pairs` in the order of `numpy.triu_indices`."""
+    together = _together(float(np.mean(pairs)))
     if pairs.size == 1:
-        return f"The correlation of {names[0]} and {names[1]} is {number(float(pairs[0]), 2)}."
+        return f"{names[0]} and {names[1]} {together}: their correlation is {number(float(pairs[0]), 2)}."
     first, second = np.triu_indices(len(names), 1)
     low, high = (
         f"{number(float(pairs[place]), 2)} ({names[first[place]]} and {names[second[place]]})"
         for place in (int(pairs.argmin()), int(pairs.argmax()))
     )
     mean = number(float(np.mean(pairs)), 2)
-    return f"The mean correlation of two holdings is {mean}; the pairs range from {low} to {high}."
+    return f"The holdings {together}: two of them have a correlation of {mean} on average, from {low} to {high}."
+
+
+def _together(correlation: float) -> str:
+    if correlation < -LITTLE:
+        return "move against each other"
+    if correlation < LITTLE:
+        return "hardly move together, so they are well diversified"
+    return "move together in part" if correlation < MUCH else "mostly move together, so they diversify little"

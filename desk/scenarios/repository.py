@@ -177,7 +177,10 @@ def _build_catalog(scenarios: tuple[Scenario, ...], total: float = 1.0) -> Scena
         _add_figures(sheet, scenario, total)
     names = ", ".join(spaced(scenario.name) for scenario in scenarios)
     scaled = abs(total - 1.0) > TOLERANCE
-    scaling = f" Their probabilities add to {number(100.0 * total)}% as given, and are shown scaled to 100%."
+    scaling = (
+        f" Their probabilities add to {number(100.0 * total)}%, and a search scales those of its scenarios to 100%, as "
+        "the table shows."
+    )
     own = [spaced(scenario.name) for scenario in scenarios if scenario.name not in built_in_names]
     yours = f"; your own among them: {', '.join(own)}" if own else "; none of them is your own"
     listed = f"There are {plural(len(scenarios), 'scenario')}: {names}{yours}."
@@ -208,4 +211,7 @@ def _add_figures(sheet: Sheet, scenario: Scenario, total: float) -> None:
     ratio = (scenario.mu - scenario.cash_rate) / scenario.sigma
     sheet.add(f"{name}_sharpe", f"Sharpe ratio of the risky asset {inside}", ratio, "ratio")
     sheet.add(f"{name}_bonds", f"correlation of equity and bonds {inside}", scenario.bond_correlation, "ratio")
+    given, scaled = (number(100.0 * value) for value in (scenario.probability, scenario.probability / total))
+    share = "" if given == scaled else f"; beside your own scenarios a search scales it to {scaled}%"
+    sheet.say(f"{name}_p_sentence", f"The probability of the scenario {spaced(name)} is {given}% by default{share}.")
     sheet.add(f"{name}_p", f"default probability {inside}", scenario.probability / total, "probability")

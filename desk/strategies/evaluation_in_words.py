@@ -1,12 +1,11 @@
 """A changed configuration against the one before, and a period of an evaluation, each in a sentence."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 
 from desk.base.errors import InvalidInput
-from desk.base.text import number, spaced
+from desk.base.text import join_words, number, sentence_case, spaced
 from desk.figures import labels
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.request import CASH
@@ -24,7 +23,7 @@ def describe_evaluation(evaluation: QuickEvaluation, template: str = "") -> str:
     fall, full_fall = (_percent(rule.history.metrics.max_drawdown.value) for rule in (own, equity))
     leg = "" if evaluation.safe == CASH else f" with {evaluation.safe} as the safe leg"
     others, name = f"full investment {full} a year, with a maximum drawdown of {full_fall}", _named(evaluation)
-    name = f"the rule “{template}”, taken as {name}," if template else name
+    name = f"the rule “{template}”, taken as {name}," if template else _subject(evaluation)
     if own.config == mixed.config:
         name = f"60/40 in {evaluation.safe}, {name},"
     else:
@@ -40,25 +39,69 @@ def _named(evaluation: QuickEvaluation) -> str:
     return f"a {evaluation.name}" if evaluation.name.startswith("constant weight") else evaluation.name
 
 
-def describe_versus(evaluation: QuickEvaluation) -> str:
-    """Whether the configuration was better than 60/40 in cash, or than full investment if it is that mix itself."""
+def describe_versus(evaluation: QuickEvaluation, *, full: bool = False) -> str:
+    """Whether the configuration was better than 60/40 in cash, or than full investment: on request or if it is that
+    mix itself.
+    """
     own, _, mixed, equity = evaluation.held
-    other, label = (equity, "full investment") if own.config == mixed.config else (mixed, f"60/40 in {evaluation.safe}")
+    other, label = (
+        (equity, "full investment") if full or own.config == mixed.config else (mixed, f"60/40 in {evaluation.safe}")
+    )
     ours, theirs = own.history.metrics, other.history.metrics
     sharpes = [round(metrics.sharpe.value, 2) for metrics in (ours, theirs)]
     same, better = sharpes[0] == sharpes[1], sharpes[0] > sharpes[1]
     verdict = "Neither better nor worse" if same else "Better" if better else "Worse"
-    facts = ", ".join(
-        f"{name} of {_percent(first.value)} against {_percent(second.value)}"
-        for name, first, second in (
-            ("growth a year", ours.geometric_return, theirs.geometric_return),
-            ("a volatility", ours.volatility, theirs.volatility),
-            ("a maximum drawdown", ours.max_drawdown, theirs.max_drawdown),
-        )
+    facts = [
+        f"a Sharpe ratio of {number(sharpes[0], 2)} against {number(sharpes[1], 2)}",
+        *(
+            f"{name} of {_percent(first.value)} against {_percent(second.value)}"
+            for name, first, second in (
+                ("a yearly growth", ours.geometric_return, theirs.geometric_return),
+                ("a volatility", ours.volatility, theirs.volatility),
+                ("a maximum drawdown", ours.max_drawdown, theirs.max_drawdown),
+            )
+        ),
+    ]
+    return (
+        f"{verdict} than {label} for its risk: from {evaluation.first_day} to {evaluation.last_day} "
+        f"{_subject(evaluation)} had {join_words(facts)}."
+    )
+
+
+def _subject(evaluation: QuickEvaluation) -> str:
+    """The configuration before a verb: with a comma after a name that holds one."""
+    name = _named(evaluation)
+    return f"{name}," if ", " in name else name
+
+
+def describe_drawdown(evaluation: QuickEvaluation) -> str:
+    """The deepest fall beside those of the simpler rules."""
+    own, _, mixed, equity = (_percent(rule.history.metrics.max_drawdown.value) for rule in evaluation.held)
+    return (
+        f"The maximum drawdown of {_subject(evaluation)} was {own} from {evaluation.first_day} to "
+        f"{evaluation.last_day}; that of 60/40 in {evaluation.safe} was {mixed}, and that of full investment {equity}."
+    )
+
+
+def describe_worst_years(evaluation: QuickEvaluation) -> str:
+    """The worst and the best calendar year."""
+    worst = min(evaluation.years, key=lambda year: year.strategy)
+    best = max(evaluation.years, key=lambda year: year.strategy)
+    return (
+        f"The worst calendar year of {_subject(evaluation)} was {worst.year} with {_percent(worst.strategy)}, when "
+        f"full investment returned {_percent(worst.equity)}; the best was {best.year} with {_percent(best.strategy)}."
+    )
+
+
+def describe_losing_years(evaluation: QuickEvaluation) -> str:
+    """How many calendar years brought a loss."""
+    own, equity = (
+        sum(value < 0.0 for value in values)
+        for values in zip(*((year.strategy, year.equity) for year in evaluation.years), strict=True)
     )
     return (
-        f"{verdict} than {label} for its risk: {_named(evaluation)} had a Sharpe ratio of {number(sharpes[0], 2)} "
-        f"against {number(sharpes[1], 2)}, {facts}."
+        f"{sentence_case(_subject(evaluation))} lost money in {own} of {len(evaluation.years)} calendar years, and "
+        f"full investment in {equity}."
     )
 
 
@@ -77,7 +120,7 @@ def describe_safety(evaluation: QuickEvaluation) -> str:
         verdict = "As risky as" if gaps == {0.0} else "Neither safer nor riskier than"
     (vol, their_vol), (fall, their_fall) = pairs
     return (
-        f"{verdict} {label}: {_named(evaluation)} had a volatility of {_percent(vol)} against {_percent(their_vol)} "
+        f"{verdict} {label}: {_subject(evaluation)} had a volatility of {_percent(vol)} against {_percent(their_vol)} "
         f"and a maximum drawdown of {_percent(fall)} against {_percent(their_fall)}."
     )
 
@@ -115,14 +158,19 @@ def describe_period(run: EvaluationRun, window: Window) -> str:
         )
     part = slice(days.start + int(within[0]), days.start + int(within[-1]) + 1)
     own, mixed, equity = (run.world.total(run.series[k, 0, part], part) for k in (0, 2, 3))
-    share = partial(number, digits=1)
-    own_return, mixed_return, equity_return = (share(100.0 * compounded(x)) for x in (own, mixed, equity))
+    returns = [compounded(x) for x in (own, mixed, equity)]
+    ahead = [round(100.0 * returns[0], 1) - round(100.0 * other, 1) for other in returns[1:]]
     return (
-        f"From {dates[within[0]]} to {dates[within[-1]]} it returned {own_return}%, "
-        f"60/40 in {run.evaluation.safe} {mixed_return}% and full investment {equity_return}%; its maximum drawdown in "
-        f"that time was "
-        f"{share(100.0 * float(drawdowns(own).max()))}%."
+        f"From {dates[within[0]]} to {dates[within[-1]]} it {'lost' if returns[0] < 0.0 else 'returned'} "
+        f"{_percent(abs(returns[0]))} with a maximum drawdown of {_percent(float(drawdowns(own).max()))}, "
+        f"{_beside(ahead[0], f'60/40 in {run.evaluation.safe}', returns[1])} and "
+        f"{_beside(ahead[1], 'full investment', returns[2])}."
     )
+
+
+def _beside(ahead: float, other: str, value: float) -> str:
+    place = "ahead of" if ahead > 0.0 else "behind" if ahead < 0.0 else "level with"
+    return f"{place} {other} ({_percent(value)})"
 
 
 def _effect(label: str, old: float, new: float, *, unit: str = "%") -> str:

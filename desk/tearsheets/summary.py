@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from desk.base.text import number, plural
 from desk.figures.figures import Figure, format_figure
 from desk.figures.sheet import sentence_figure
 from desk.tearsheets.schemas import TearsheetDocument
@@ -56,3 +57,30 @@ def _in_words(document: TearsheetDocument) -> Iterator[Figure]:
         f"of {volatility} and a maximum drawdown of {fall}."
     )
     yield sentence_figure("tearsheet_sentence", text, "show_tearsheet.sentence")
+    yield from _rows_in_words(document, str(subject), growth)
+
+
+def _rows_in_words(document: TearsheetDocument, subject: str, growth: str) -> Iterator[Figure]:
+    """The benchmark, the worst and best years, and the deepest fall, each in a sentence."""
+    statistic = document.statistic("cagr")
+    own, other = statistic.value, statistic.benchmark
+    if document.benchmark is not None and own is not None and other is not None:
+        theirs = f"{number(100.0 * other, 1)}%"
+        pace = "as fast as" if theirs == growth else "faster than" if own > other else "more slowly than"
+        text = f"{subject} grew {pace} {document.benchmark}: {growth} a year against {theirs}."
+        yield sentence_figure("tearsheet_versus_sentence", text, "show_tearsheet.versus_sentence")
+    years = [(row.value, row.year) for row in document.years]
+    if years:
+        (low, worst), (high, best) = min(years), max(years)
+        losing = sum(value < 0.0 for value, _ in years)
+        text = (
+            f"The worst calendar year of {subject} was {worst} with {number(100.0 * low, 1)}%, and the best {best} "
+            f"with {number(100.0 * high, 1)}%; {losing} of {plural(len(years), 'year')} brought a loss."
+        )
+        yield sentence_figure("tearsheet_years_sentence", text, "show_tearsheet.years_sentence")
+    if document.falls:
+        fall = document.falls[0]
+        text = (
+            f"The maximum drawdown of {subject} was {number(100.0 * fall.depth, 1)}%, with its bottom on {fall.trough}."
+        )
+        yield sentence_figure("tearsheet_drawdown_sentence", text, "show_tearsheet.drawdown_sentence")

@@ -3,17 +3,18 @@
 import asyncio
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from desk.base.errors import InvalidInput, reason_and_allowed
-from desk.base.text import number, plural, spaced
+from desk.base.text import spaced
 from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.holdings import INDEX, Assets, Holdings, load_holdings
+from desk.wealth.projection_in_words import add_sentences
+from desk.wealth.savings_plan import SavingsPlan
 from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
 from quant.numeric.frozen import Frozen
@@ -32,27 +33,6 @@ _LUCK = {0.05: "bad luck", 0.25: "some misfortune", 0.50: "ordinary luck", 0.75:
 LEVELS = tuple(_LUCK)
 _RESAMPLING = ("garch", "bootstrap", "conditional_bootstrap", "replay")
 """Engines that resample or fit history."""
-
-
-class SavingsPlan(Frozen):
-    """Money over time. Contributions, withdrawals and the goal are in today's money."""
-
-    holdings: dict[str, float]
-    """Shares of wealth by name, cash included."""
-    amount: Annotated[float, Field(gt=0.0, le=1e12)] = 100.0
-    """100 by default, so that wealth reads as a percentage of the start."""
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    years: Annotated[int, Field(ge=1, le=60)] = 10
-    contribution: Annotated[float, Field(ge=0.0, le=1e12, description="Paid in at each month's end")] = 0.0
-    withdrawal: Annotated[float, Field(ge=0.0, le=1e12, description="Taken out at each month's end")] = 0.0
-    goal: Annotated[float, Field(gt=0.0, le=1e15)] | None = None
-    inflation: Annotated[float, Field(ge=-0.05, le=0.25)] = 0.02
-    fee: Annotated[float, Field(ge=0.0, le=0.10, description="A year, of wealth")] = 0.0
-    cost_bps: Annotated[float, Field(ge=0.0, le=50.0)] = 5.0
-    scenario: Scenario | None = None
-    """Scenario of the index, by default the base case. Stocks are simulated from their own history."""
-    paths: Annotated[int, Field(ge=100, le=100_000)] = 5_000
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
 
 
 class Percentile(Frozen):
@@ -87,22 +67,8 @@ def _simulate(holdings: Holdings, plan: SavingsPlan) -> WealthOutlook:
     scenario = _scenario(holdings, plan)
     try:
         model = _index_model(scenario, holdings.assets, plan) if scenario else _history_model(holdings.assets, plan)
-        summary = simulate_wealth(
-            model,
-            holdings.weights,
-            AccountTerms(
-                initial=plan.amount,
-                years=plan.years,
-                contributions=plan.contribution,
-                withdrawals=plan.withdrawal,
-                fee=plan.fee,
-                cost_bps=plan.cost_bps,
-                inflation=plan.inflation,
-            ),
-            paths=plan.paths,
-            goal=plan.goal,
-            levels=LEVELS,
-        )
+        summary = _summary(model, holdings, plan, plan.fee)
+        without_fee = _summary(model, holdings, plan, 0.0) if plan.fee > 0.0 else None
     except DataError as error:
         reason, allowed = reason_and_allowed(str(error))
         name = "scenario" if scenario else "assets"
@@ -121,8 +87,21 @@ def _simulate(holdings: Holdings, plan: SavingsPlan) -> WealthOutlook:
         ruin=summary.ruin_probability,
         goal=summary.goal_probability,
         caveats=tuple(_caveats(holdings.assets, scenario)),
-        figures=_figures(holdings, plan, scenario, model, summary),
+        figures=_figures(holdings, plan, scenario, model, summary, without_fee),
     )
+
+
+def _summary(model: JointModel, holdings: Holdings, plan: SavingsPlan, fee: float) -> WealthSummary:
+    terms = AccountTerms(
+        initial=plan.amount,
+        years=plan.years,
+        contributions=plan.contribution,
+        withdrawals=plan.withdrawal,
+        fee=fee,
+        cost_bps=plan.cost_bps,
+        inflation=plan.inflation,
+    )
+    return simulate_wealth(model, holdings.weights, terms, paths=plan.paths, goal=plan.goal, levels=LEVELS)
 
 
 def _scenario(holdings: Holdings, plan: SavingsPlan) -> Scenario | None:
@@ -194,7 +173,12 @@ def _caveats(assets: Assets, scenario: Scenario | None) -> list[str]:
 
 
 def _figures(
-    holdings: Holdings, plan: SavingsPlan, scenario: Scenario | None, model: JointModel, summary: WealthSummary
+    holdings: Holdings,
+    plan: SavingsPlan,
+    scenario: Scenario | None,
+    model: JointModel,
+    summary: WealthSummary,
+    without_fee: WealthSummary | None,
 ) -> tuple[Figure, ...]:
     sheet = Sheet(TOOL, "wealth")
     source = spaced(scenario.name) if scenario else "own history"
@@ -217,20 +201,9 @@ def _figures(
         quantity = f'yearly volatility that the "{ordinal}" holding is simulated with'
         sheet.add(f"holding_{n}_volatility", quantity, float(sigma), "percent")
     _add_flows(sheet, plan)
-    sheet.say("sentence", _in_words(plan, summary))
+    add_sentences(sheet, plan, summary, without_fee)
     _add_final_wealth(sheet, plan, summary)
     return sheet.figures
-
-
-def _in_words(plan: SavingsPlan, summary: WealthSummary) -> str:
-    """Wealth at the end in today's money, with ordinary, bad and good luck."""
-    terminal = summary.terminal_real
-    real = {level: wealth.value for level, wealth in zip(terminal.levels, terminal.percentiles, strict=True)}
-    bad, ordinary, good = (f"{plan.currency or ''} {number(real[level])}".strip() for level in (0.05, 0.5, 0.95))
-    return (
-        f"After {plural(plan.years, 'year')} you would have {ordinary} in today's money with ordinary luck, {bad} with "
-        f"bad luck (one path of 20 ends lower) and {good} with good luck (one path of 20 ends higher)."
-    )
 
 
 def _add_flows(sheet: Sheet, plan: SavingsPlan) -> None:

@@ -12,7 +12,8 @@ from desk.portfolios.risk import assess
 from desk.strategies.evaluation import run_evaluation
 from desk.strategies.evaluation_schemas import QuickEvaluation
 from desk.strategies.templates import StrategyValues, build_rule
-from desk.wealth.projection import SavingsPlan, simulate
+from desk.wealth.projection import simulate
+from desk.wealth.savings_plan import SavingsPlan
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.price_source import FixedPrices
 

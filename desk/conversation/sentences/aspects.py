@@ -5,25 +5,40 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final, NamedTuple
 
+_THAN: Final = (
+    r"(?:than|beat\w*|against|versus|vs\.?|outperform\w*|compared (?:to|with)) (?:just |simply |an? |the |plain )*"
+    r"(?:holding |owning |buying )?(?:the )?"
+)
 ASPECTS: Final = {
+    "safer": r"safer?|safest|risky|riskier|calmer|dangerous",
+    "than_equity": _THAN + r"(?:index|market|shares|stocks|equit\w+|s&p(?: ?500)?|buy.and.hold|full(?:y)? invest\w*)",
     "correlation": r"correlat\w*|move together|diversif\w*",
     "beta": r"beta",
     "concentration": r"concentrat\w*|contribut\w*|biggest (?:risk|position)|(?:share|most|source) of (?:the |my )?risk|"
     r"where does the risk|which (?:holding|stock|asset|position)",
     "ruin": r"run(?:s|ning)? (?:out|dry)|last|ruin|broke|deplete\w*|exhausted|survive\w*|outlive\w*",
-    "goal": r"reach\w*|goal|get to|hit|target",
+    "goal": r"reach\w*|goal|get (?:to|from)|hit|target|becomes?|turns? into|grows? to|make it to|double|"
+    r"end (?:up )?with at least",
+    "count": r"how (?:often|many)|number of|share of|losing|negative",
+    "fee": r"fees?|charges?|ter|expense ratio",
+    "loss_size": r"how (?:much|bad|low|far)[\w ,.%]*(?:lose|loss|down|less|get)|worst case|bad (?:case|luck)",
     "loss": r"lose|losing|loss|less than (?:i|we) (?:paid|put)",
+    "certainty_of_risk": r"rely|trust\w*|back-?tests?|did (?:it|that|the var) hold",
+    "reverse": r"what would it take|most likely way|reverse|probab\w+|chances?|how likely|odds",
+    "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* (?:falls?|drops?|crash\w*|loses?)",
     "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|"
-    r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?",
+    r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
     "crisis": r"cris[ei]s|lehman|dot ?-?com|covid\w*|pandemic|2008|2020|2000|1998",
     "drawdown": r"drawdown\w*|peak|deepest|underwater|how deep|max dd|mdd|fall(?:s|en)?|fell",
     "sharpe": r"sharpe|risk ?-?adjusted",
     "year": r"(?:worst|best|calendar|which|bad|good) years?|year by year|by year",
-    "cost": r"costs?|turnover|expens\w*|how much trading|trade often",
     "weight": r"weight|exposure|invested (?:now|today)|hold(?:s|ing)? (?:now|today)|position",
-    "safer": r"safer?|safest|risky|riskier|calmer|dangerous",
-    "versus": r"beats?|better|worse|outperform\w*|benchmark|against|versus|vs|index|than|worth|still (?:hold|work)s?",
-    "trend": r"trend\w*|momentum|rising|falling|up or down|direction",
+    "timing": r"timing|constant weight|same (?:volatility|risk)|matched",
+    "versus": r"beat\w*|better|worse|outperform\w*|benchmark|against|versus|vs|index|than|worth|still (?:hold|work)s?",
+    "shares": r"how much|split|(?<!equal )weights?|hold(?:s|ing)?|allocate|invest|divide|put|distribut\w*|shares",
+    "fallen": r"below|drawdown\w*|peak|crash\w*|cris[ei]s|correction|fall(?:en)?|fell|down",
+    "trend": r"(?:up|down)?-?trend\w*|momentum|rising|falling|up or down|direction",
+    "cost": r"costs?|turnover|expens\w*|how much trading|trade often",
     "phase": r"bull\w*|bear\w*|regime|where do we stand",
     "turbulence": r"turbulen\w*|stress\w*|two states",
     "volatility": r"nervous|jumpy|volatil\w*|vol|swing\w*|fluctuat\w*|calm\w*|risky",
@@ -52,7 +67,6 @@ ASPECTS: Final = {
     "simpler": r"simpl\w*|easier|as well|less complicated",
     "sensitive": r"what if|what happens|sensitiv\w*|slightly|different\w*|chang\w*|instead|mov\w*|fragile|robust\w*",
     "best_place": r"best|strongest|shine\w*|gains? most|(?:do|does|works?) well",
-    "count": r"how (?:often|many)|number of|share of|losing|negative",
     "best": r"best|good|strongest|highest",
     "worst": r"worst|bad|weakest|lowest",
     "binding": r"bind\w*|which limits?|rule[sd]? out",

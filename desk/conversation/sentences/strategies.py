@@ -1,6 +1,7 @@
 """Sentences about an evaluated strategy and about scenarios."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from desk.conversation.answers import RemovedScenario, SavedConfiguration
 from desk.conversation.sentences.aspects import Sentence, answering_first
@@ -21,16 +22,15 @@ def describe_evaluation(result: QuickEvaluation, message: str) -> list[str]:
 
 
 def _describe_rule(result: QuickEvaluation) -> Iterator[Sentence]:
-    yield Sentence(
-        "{{quick_summary_sentence}}",
-        "growth volatility drawdown tail loss",
-    )
-    if any(figure.id == "quick_safety_sentence" for figure in result.figures):
-        yield Sentence("{{quick_safety_sentence}}", "safer", on_demand=True)
+    ids = {figure.id for figure in result.figures}
+    yield Sentence("{{quick_summary_sentence}}", "growth volatility tail loss")
+    for name, about in _ON_DEMAND:
+        if f"quick_{name}_sentence" in ids:
+            yield Sentence(f"{{{{quick_{name}_sentence}}}}", about, on_demand=True)
     yield Sentence("Its Sharpe ratio on history was {{quick_strategy_history_sharpe}}.", "sharpe", on_demand=True)
     yield from _compare(result)
     yield Sentence(
-        "Its yearly costs on history were {{quick_strategy_history_cost_bps}}, with a yearly turnover of "
+        "Its costs on history were {{quick_strategy_history_cost_bps}}, with a yearly turnover of "
         "{{quick_strategy_history_turnover}} of wealth.",
         "cost",
         on_demand=True,
@@ -53,10 +53,9 @@ def _compare(result: QuickEvaluation) -> Iterator[Sentence]:
             "It is itself a constant weight, so there is no timing to judge.",
             "",
         )
-        yield Sentence("{{quick_versus_sentence}}", "versus", on_demand=True)
         return
     advantage, *simulated = _describe_advantage(figures)
-    yield Sentence(advantage, "versus")
+    yield Sentence(advantage, "timing")
     yield from (Sentence(text, "") for text in simulated)
     safe = "cash" if mixed.subject == "sixty_forty_cash" else "the bond"
     ahead = 2 * sum(year.strategy > year.mixed for year in result.years) > len(result.years)
@@ -64,8 +63,19 @@ def _compare(result: QuickEvaluation) -> Iterator[Sentence]:
         f"Its maximum drawdown was {_versus(own, mixed)} that of the usual mix of equity and {safe} and "
         f"{_versus(own, equity)} that of full investment; in most calendar years it "
         f"{'earned more' if ahead else 'did not earn more'} than that usual mix.",
-        "year",
+        "",
     )
+
+
+_ON_DEMAND: Final = (
+    ("safety", "safer"),
+    ("versus_full", "than_equity"),
+    ("versus", "versus"),
+    ("drawdown", "drawdown"),
+    ("years", "year"),
+    ("losing", "count"),
+)
+"""Sentences that are said where the message asks for their aspect."""
 
 
 def _describe_advantage(figures: dict[str, Figure]) -> Iterator[str]:
@@ -116,9 +126,9 @@ def describe_saved_strategy(result: SavedConfiguration, message: str) -> Iterato
     yield "You can ask for it by that name; earlier versions are never overwritten."
 
 
-def describe_scenarios(result: ScenarioCatalog, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+def describe_scenarios(result: ScenarioCatalog, message: str) -> Iterator[str]:
     if len(result.entries) == 1:
-        yield from _describe_scenario(result.entries[0])
+        yield from answering_first(_describe_scenario(result.entries[0]), message)
     else:
         yield "{{scenario_list_sentence}}"
         yield "Their probabilities are a judgement, and yours to change."
@@ -132,11 +142,8 @@ def describe_added_scenario(result: ScenarioCatalog, message: str) -> Iterator[s
     (entry,) = result.entries
     name = entry.scenario.name
     yield f"The scenario {_named(entry)} is saved as your own, and searches of this conversation include it."
-    yield (
-        f"The default probability of {_named(entry)} is {{{{scenario_{name}_p}}}}; those of all scenarios are scaled "
-        "to a whole."
-    )
-    yield from _describe_scenario(entry)
+    yield f"{{{{scenario_{name}_p_sentence}}}}"
+    yield from answering_first(_describe_scenario(entry), "")
     yield from _remarks(result)
 
 
@@ -144,14 +151,23 @@ def describe_removed_scenario(result: RemovedScenario, message: str) -> Iterator
     yield "{{removed_sentence}}"
 
 
-def _describe_scenario(entry: ScenarioEntry) -> Iterator[str]:
+def _describe_scenario(entry: ScenarioEntry) -> Iterator[Sentence]:
     name = entry.scenario.name
-    yield (
+    yield Sentence(
         f"In the scenario {_named(entry)} the expected return of the risky asset is {{{{scenario_{name}_mu}}}}, its "
-        f"volatility {{{{scenario_{name}_sigma}}}} and its Sharpe ratio {{{{scenario_{name}_sharpe}}}}."
+        f"volatility {{{{scenario_{name}_sigma}}}} and its Sharpe ratio {{{{scenario_{name}_sharpe}}}}.",
+        "",
     )
+    yield Sentence(
+        f"The volatility of the risky asset in the scenario {_named(entry)} is {{{{scenario_{name}_sigma}}}} a year.",
+        "volatility",
+        on_demand=True,
+    )
+    yield Sentence(f"{{{{scenario_{name}_p_sentence}}}}", "chance", on_demand=True)
     if entry.losing:
-        yield "There the asset is expected to earn less than cash, so the best rule holds as little of it as it may."
+        yield Sentence(
+            "There the asset is expected to earn less than cash, so the best rule holds as little of it as it may.", ""
+        )
 
 
 def _remarks(result: ScenarioCatalog) -> Iterator[str]:

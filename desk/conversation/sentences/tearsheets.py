@@ -1,6 +1,7 @@
 """Sentences of the embedded planner about a tear sheet."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from desk.conversation.sentences.aspects import Sentence, answering_first
 from desk.tearsheets.summary import TearsheetSummary
@@ -20,19 +21,22 @@ def _describe_series(result: TearsheetSummary) -> Iterator[Sentence]:
             "stand in the tables.",
             "",
         )
-    if result.ahead is not None:
-        pace = "faster" if result.ahead else "no faster"
-        yield Sentence(f"It grew {pace} than the benchmark of the tear sheet, {{{{tearsheet_benchmark}}}}.", "")
+    for name, about, on_demand in _ROWS:
+        if f"tearsheet_{name}_sentence" in ids:
+            yield Sentence(f"{{{{tearsheet_{name}_sentence}}}}", about, on_demand=on_demand)
     if "tearsheet_volatility" in ids:
         text = "The yearly volatility of the series was {{tearsheet_volatility}}."
         yield Sentence(text, "volatility", on_demand="tearsheet_sentence" in ids)
     if "tearsheet_sharpe" in ids:
         yield Sentence("The Sharpe ratio of the series was {{tearsheet_sharpe}}.", "sharpe")
-    yield Sentence("The maximum drawdown of the series was {{tearsheet_max_drawdown}}.", "drawdown")
-    if "tearsheet_worst_year" in ids:
-        yield Sentence("The worst calendar year of the series was {{tearsheet_worst_year}}.", "year")
     yield Sentence(
-        "The expected shortfall of a period was {{tearsheet_expected_shortfall}}: the mean loss of the worst.", "tail"
+        "The expected shortfall of the series, the mean loss of the worst days, was {{tearsheet_expected_shortfall}}.",
+        "tail",
+        on_demand=True,
     )
     if "tearsheet_beta" in ids:
         yield Sentence("The beta of the series to the benchmark was {{tearsheet_beta}}.", "beta")
+
+
+_ROWS: Final = (("versus", "versus than_equity", False), ("years", "year", False), ("drawdown", "drawdown", True))
+"""Sentences by name, the aspects that each answers, and whether it is said on demand only."""

@@ -8,7 +8,8 @@ import pytest
 from desk.base.errors import InvalidInput
 from desk.market.bundled import BundledPrices
 from desk.portfolios.holdings import load_assets
-from desk.wealth.projection import TOOL, SavingsPlan, simulate
+from desk.wealth.projection import TOOL, simulate
+from desk.wealth.savings_plan import SavingsPlan
 from quant.worlds.scenario import BUILT_IN, CYCLE
 from tests.doubles.price_source import assert_well_formed, value
 
