@@ -80,7 +80,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     Ability("scenarios", "show_scenarios", build.scenarios, kinds={"scenario": 2.2},
             senses="only not"),
     Ability("add_scenario", "add_scenario", build.add_scenario, amounts=0.6,
-            kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4}, fields=_fields(ScenarioWish),
+            kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4, "asset": 0.0}, fields=_fields(ScenarioWish),
             senses="again change only yearly"),
     Ability("assess_risk", "assess_portfolio", build.assess,
             kinds={"asset": 0.5, "split": 0.5, "date": 0.3}, fields=frozenset({"amount", "loss"}),

@@ -5,12 +5,17 @@ from typing import Final
 
 from agents.planner.language.abilities import Ability
 from agents.planner.language.builders import OF_STRATEGY
+from agents.planner.language.form import ASKING
 from agents.planner.language.parsing import Parse
 from desk.conversation.focus import Focus
 from desk.conversation.sentences.aspects import asks
 
 FRAGMENT: Final = 8
 """Most words of a message that, without a word for what to do, is about the last wish."""
+UNTOLD: Final = -5.0
+"""Evidence for the estimate of a search where nothing is asked about it."""
+SHORT: Final = 4
+"""Most words of a question after one term."""
 IMPERATIVES: Final = {
     "simulate": "simulate", "project": "simulate", "evaluate": "evaluate", "backtest": "evaluate",
     "assess": "assess_risk evaluate", "compare": "compare_allocations compare_results explain", "estimate": "estimate",
@@ -40,8 +45,9 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
     names = [item for item in division.items if item.kind in ability.kinds]
     if ability.offer == "define_term" and not division.has("term"):
         return 0.0
-    if ability.offer == "estimate" and not triggers and focus.last != "estimate":
-        return 0.0
+    asked = triggers - {"estimatetake"} or (triggers and any(word.text in ASKING for word in division.reading.words))
+    if ability.offer == "estimate" and not asked and focus.last != "estimate":
+        return UNTOLD
     bare = division.has("asset")  # then "60/40" is its shares, and not the rule
     bare_split = bare and ability.offer == "evaluate"
     kinds = {i.kind for i in names if not (bare_split if i.kind == "split" else bare) or any(map(str.isalpha, i.text))}
@@ -83,6 +89,9 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
     if ability.offer == "define_term" and any(
         i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items
     ):
+        evidence += 1.0
+    ends = division.items[-1].kind == "term" or words[-1] == "again"
+    if ability.offer == "define_term" and ends and words[0] in ("what", "what's") and len(words) <= SHORT:
         evidence += 1.0
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
         evidence += 1.5

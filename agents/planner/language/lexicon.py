@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
-from agents.planner.language.likeness import EXAMPLES, Examples, Likeness
 from agents.planner.language.stems import corrected, skeleton, stem
 from desk.base.text import spaced
 from desk.conversation.definitions import definitions
@@ -75,7 +74,10 @@ ABBREVIATIONS: Final = dict(
         "sig=significant sr=sharpe pctl=percentile pct=percent reb=rebalancing mdd=drawdown maxdd=drawdown val=value "
         "nonlin=nonlinear wk=week qtr=quarter mins=minutes prev=previous whats=what's hows=how wheres=where "
         "whos=who whens=when dont=don't doesnt=doesn't didnt=didn't isnt=isn't wasnt=wasn't cant=can't wont=won't "
-        "shouldnt=shouldn't wouldnt=wouldn't couldnt=couldn't im=i'm ive=i've thats=that's theres=there's",
+        "shouldnt=shouldn't wouldnt=wouldn't couldnt=couldn't im=i'm ive=i've thats=that's theres=there's "
+        "k=ok hm=hmm wld=would cld=could shld=should smth=something q=question lmk=tell til=until y=why hve=have "
+        "defn=definition def=definition dd=drawdown srch=search stks=stocks stk=stock pctiles=percentiles cur=current "
+        "wgt=weight wgts=weights btwn=between yrs=years ppl=people sth=something vola=volatility",
     )
 )
 """Words that the letters of an abbreviation alone do not tell."""
@@ -87,7 +89,6 @@ class Lexicon:
 
     meanings: Mapping[Stems, frozenset[Meaning]]
     family: Mapping[Any, WeightRule]
-    likeness: Likeness
 
     @cached_property
     def longest(self) -> int:
@@ -129,7 +130,7 @@ class Lexicon:
         return self.short.get(word) or corrected(word, self.words) or word
 
 
-def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY, examples: Examples = EXAMPLES) -> Lexicon:
+def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY) -> Lexicon:
     """The lexicon with the given weight functions; `ValueError` where two names of a kind claim one phrase."""
     meanings: dict[Stems, set[Meaning]] = {}
     for kind, value, phrase in (*_strategies(family), *_vocabulary(), *_terms()):
@@ -139,10 +140,7 @@ def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY, examples: Examples 
             if other is not None:
                 raise ValueError(f"{text!r} names both {kind} {other.value} and {kind} {value}")
             claims.add(Meaning(kind, value))
-    for topic, questions in examples.items():
-        for word in {word for question in questions for word in question} - STOP_STEMS:
-            meanings.setdefault((word,), set()).add(Meaning("alike", topic))
-    return Lexicon({phrase: frozenset(each) for phrase, each in meanings.items()}, family, Likeness(examples))
+    return Lexicon({phrase: frozenset(each) for phrase, each in meanings.items()}, family)
 
 
 def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, str]]:

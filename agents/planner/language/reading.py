@@ -48,13 +48,13 @@ NAMED: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?<![\w'])['\"](?P<name>[^'\"]{2,60})['\"](?!\w)",
-        rf"\b(?:called|named|call(?:ed)? (?:it|this|that)|name (?:it|this|that)|name:|with the name(?: of)?|"
-        rf"(?:under|by)(?: the)? name(?: of)?),?:? {_NAME}",
+        rf"\b(?:called(?! (?:me|us|him|her|back|for|on)\b)|named|call(?:ed)? (?:it|this|that)|name (?:it|this|that)|"
+        rf"name:|with the name(?: of)?|(?:under|by)(?: the)? name(?: of)?),?:? {_NAME}",
         rf"\b(?:save|keep|store|remember|bookmark|archive|pin|clone|copy|duplicate)\b[^.;,\"']{{0,40}}?"
         rf"\b(?:as|under|to|into) (?!the\b|a\b|my\b|it\b){_NAME}",
         rf"\bscenario {_NAME}(?=\s?:)",
         r"\bscenario (?P<name>(?-i:[A-Z])[\w-]*(?: (?-i:[A-Z0-9])[\w-]*)*)(?=[,.;]|$| like| with| as)",
-        rf"[,;] name (?!it\b){_NAME}",
+        rf"[,;.:] name (?!it\b){_NAME}",
     )
 )
 SAVED: Final = re.compile(
@@ -116,7 +116,7 @@ class Reading:
         return self.text[self.words[first].start : self.words[last - 1].end]
 
     def is_stop(self, n: int) -> bool:
-        return self.words[n].text in STOP_WORDS
+        return self.words[n].text.removesuffix("'s") in STOP_WORDS
 
 
 def read(text: str, focus: Focus, lexicon: Lexicon) -> Reading:

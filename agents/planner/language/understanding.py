@@ -16,7 +16,7 @@ from agents.planner.language.earlier_calls import (
     whole_of,
     without_flows,
 )
-from agents.planner.language.evidence import OF_SEARCH, evidence_of
+from agents.planner.language.evidence import evidence_of
 from agents.planner.language.form import ASKING, Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon
@@ -45,8 +45,6 @@ class Proposal(Frozen):
     offer: Offer
     call: Call
     evidence: float = 0.0
-    likeness: float = 0.0
-    """The probability that a question like it has this topic."""
     unused: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -57,14 +55,8 @@ class Proposal(Frozen):
         return not (self.unused or self.questions or self.doubts)
 
     @property
-    def liked(self) -> float:
-        """The evidence with that of example questions."""
-        untold = self.likeness >= ALIKE and self.evidence < ENOUGH
-        return self.evidence + LIKE * self.likeness + (UNTOLD if untold else 0.0)
-
-    @property
     def rank(self) -> float:
-        return self.liked - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
+        return self.evidence - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
 
 
 class Interpretation(Frozen):
@@ -98,10 +90,6 @@ SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
 LIKELY: Final = 1.0
 """Evidence from which a reading is offered."""
-LEAST_ALIKE, ALIKE, SURE = 0.3, 0.6, 0.99
-"""Likeness from which a question is offered, adds evidence, and is answered."""
-LIKE, UNTOLD = 1.6, 1.5
-"""Evidence of questions that are certainly alike, and of those without a phrase that says what is wanted."""
 ENOUGH: Final = 2.0
 """Evidence from which an ability may act."""
 MARGIN, NARROW = 0.8, 0.15
@@ -140,12 +128,12 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     if chosen is not None and not refers:
         return Interpretation(calls=(chosen.call,))
     answered = _decide(joined)
-    calls = (answered.call,) if answered else () if chosen else _several(reading, talk) or _alike(proposals)
+    calls = (answered.call,) if answered else () if chosen else _several(reading, talk)
     if calls:
         return Interpretation(calls=calls)
     if replaced:
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
-    told = [p for p in proposals if p.evidence >= LIKELY or (p.liked >= LIKELY and not p.unused)]
+    told = [p for p in proposals if p.evidence >= LIKELY]
     likely = told or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not talk.lexicon.knows(w.text) for n, w in enumerate(reading.words))
     beyond = (strange and not likely) or parse(reading, talk.lexicon, lambda m: m.kind in SCOPE).has("beyond")
@@ -171,9 +159,9 @@ CHOICES: Final = (
 )
 """Words that accept the first, second or third thing that was offered."""
 UNDO: Final = re.compile(
-    r"(?:(?:no|wait|sorry|ok|please|can you|could you|let's) )*"
-    r"(?:undo|revert|reverse|go back|take (?:that|it) back|scrap that|put (?:that|it) back)(?: (?:on|to|a|one|it|that|"
-    r"this|the|last|latest|my|previous|change|step|version|before|how|as|it was|please))*"
+    r"(?:(?:no|wait|sorry|ok|please|can you|could you|let's|undo|revert|reverse|scrap|take|put|go) )*"
+    r"(?:undo|revert|reverse|go back|(?:take|put) (?:that|it) back|scrap that)(?: (?:on|to|a|one|it|that|this|the|last|"
+    r"latest|my|previous|change|step|version|before|how|as|was|please))*"
 )
 
 
@@ -251,14 +239,8 @@ def _proposals(reading: Reading, talk: Conversation) -> list[Proposal]:
 
 
 def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposal | None:
-    asked = talk.focus.run is not None and talk.focus.last in OF_SEARCH
-    alike = talk.lexicon.likeness[tuple(word.stem for word in reading.words)] if asked else {}
-    question = ability.topic or ability.offer
-    likeness = alike.get(question, 0.0)
-    examples = [("alike", question)] if likeness >= LEAST_ALIKE else []
-    division = parse(reading, talk.lexicon, lambda meaning: ability.accepts(meaning) or meaning in examples)
-    says = any(item.kind in SAYING or item.kind in ability.kinds for item in division.items)
-    if not says and likeness < LEAST_ALIKE:
+    division = parse(reading, talk.lexicon, ability.accepts)
+    if not any(item.kind in SAYING or item.kind in ability.kinds for item in division.items):
         return None
     last = _last(ability, talk, division)
     form = Form(division.reading, division.items, focus=talk.focus, fields=ability.fields, offer=ability.offer,
@@ -275,7 +257,6 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
         offer=ability.offer,
         call=Call(tool=ability.tool, arguments=arguments),
         evidence=evidence,
-        likeness=likeness,
         unused=tuple(item.text for item in form.leftover()) + _broken_names(ability, division, talk.lexicon),
         questions=tuple(dict.fromkeys(form.questions)),
         doubts=tuple(dict.fromkeys(form.doubts)),
@@ -318,12 +299,6 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     if len(whole) > 1 and whole[1].evidence > whole[0].evidence - margin and whole[1].call != whole[0].call:
         return None
     return whole[0]
-
-
-def _alike(proposals: Sequence[Proposal]) -> tuple[Call, ...]:
-    """The question about a result that example questions leave no doubt about."""
-    chosen = _decide([p.model_copy(update={"evidence": p.liked}) for p in proposals])
-    return (chosen.call,) if chosen is not None and chosen.likeness >= SURE else ()
 
 
 def _different(proposals: Sequence[Proposal]) -> list[Proposal]:

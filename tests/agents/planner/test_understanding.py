@@ -101,13 +101,6 @@ def test_a_period_belongs_to_the_amount_before_it() -> None:
     }  # fmt: skip
 
 
-def test_a_question_like_the_examples_of_one_topic_is_about_it() -> None:
-    assert calls_of("do I need to act?", RESULT) == [
-        ("explain_result", {"run": "last", "topic": "next_trade", "detail": None})
-    ]
-    assert understand("do I need to act?", FRESH).calls == ()
-
-
 @pytest.mark.parametrize(
     ("text", "days"),
     [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("from 2000 to 2003?", ("2000", "2003"))],
