@@ -65,7 +65,8 @@ PHRASES: Final[Mapping[str, str]] = {
     "weight_functions": "{}", "estimators": "{}", "inner": "{} inside", "engine": "the engine {}",
     "max_time": "at most {}", "max_dollars": "at most {}", "max_weight": "a weight of at most {}",
     "min_weight": "a weight of at least {}", "max_drawdown": "a drawdown of at most {}",
-    "max_turnover": "a turnover of at most {}",
+    "max_turnover": "a turnover of at most {}", "value_at_risk": "a value at risk of at most {}",
+    "expected_shortfall": "an expected shortfall of at most {}", "inflation": "inflation of {}",
     "max_cost": "costs of at most {}", "max_leverage": "a leverage of at most {}",
     "transaction_cost": "trading costs {}", "constant_weight": "a constant weight of {}", "level": "at {}",
     "horizon": "over {}", "loss": "a loss of {}", "estimator": "volatility by {}", "covariance": "{} covariance",
@@ -109,7 +110,8 @@ def _parts(tool: str, arguments: Mapping[str, Any], say: Say) -> Iterator[str]:
         elif isinstance(value, dict):
             yield from _parts(tool, cast("Mapping[str, Any]", value), say)
         else:
-            phrase = PHRASES.get(name, f"a {spaced(name)} of {{}}")
+            article = "an" if name[0] in "aeio" else "a"
+            phrase = PHRASES.get(name, f"{article} {spaced(name)} of {{}}")
             values = cast("Sequence[object]", value) if isinstance(value, list | tuple) else [value]
             yield phrase.format(join_words([_value(name, each, say) for each in values]))
 

@@ -15,7 +15,7 @@ MODELS = {
     "add_scenario": ("scenario", ScenarioWish),
     "simulate_wealth": ("plan", SavingsWish),
 }
-BROKEN = re.compile(r"\b(?:None|amount)\b|\b(\w+) \1\b|[_{}]|  | ,|\.\.")
+BROKEN = re.compile(r"\b(?:None|amount)\b|\ba [aeio]|\b(\w+) \1\b|[_{}]|  | ,|\.\.")
 
 
 def test_every_topic_has_its_words() -> None:
@@ -50,6 +50,8 @@ def test_every_field_is_said_without_the_machinery(tool: str) -> None:
         ("assess_portfolio", {"shocks": [{"factor": "sp500", "direction": "falls", "move": "-25%"}]},
          "the S&P 500 falls by 25%"),
         ("assess_portfolio", {"horizon": "month", "level": "99%"}, "over a month, at 99%"),
+        ("run_optimization", {"wish": {"expected_shortfall": "12%"}}, ", an expected shortfall of at most 12%"),
+        ("simulate_wealth", {"plan": {"inflation": "2%"}}, ", inflation of 2%"),
         ("define_term", {"term": "CVaR"}, "the meaning of CVaR"),
         ("list_saved", {"what": "data"}, "the list of your data sets"),
     ],
