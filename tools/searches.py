@@ -122,7 +122,7 @@ def _describe_time(estimate: Estimate) -> str:
     expected = estimate.expected_time
     if expected is None:
         return _duration(estimate.seconds)
-    size, unit, digits = (1.0, "seconds", 0) if expected.high < 100.0 else (60.0, "minutes", 1)
+    size, unit, digits = (1.0, "seconds", 0) if expected.seconds < 100.0 else (60.0, "minutes", 1)
     time, low, high = (f"{value / size:.{digits}f}" for value in (expected.seconds, expected.low, expected.high))
     return f"{time} {unit} ({low} to {high} {unit}, {expected.describe_source()})"
 

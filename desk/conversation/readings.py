@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from desk.base.text import join_words, spaced
 from desk.conversation.quotes import split_period
+from desk.figures.guard.numbers import find_numbers
 from desk.optimization.reading.topics import Topic
 
 SUBJECTS: Final[Mapping[str, str]] = {
@@ -124,13 +125,19 @@ def _holding(holding: Mapping[str, Any], say: Say) -> str:
 def _value(name: str, value: object, say: Say) -> str:
     text = str(value)
     bare, months = split_period(text)
-    if not re.search(r"\d", text) or name in NAMED:
+    if name in NAMED or not _is_amount(name, text):
         return text if name == "term" else f"a {text}" if name == "horizon" else _name(text)
     percent = "%" if name in SHARES and re.fullmatch(r"\d+(?:\.\d+)?", bare) and float(bare) > 1.0 else ""
     period = " years" if name == "years" and bare.isdigit() else " a year" if months == 12 else ""
-    if name in ("contribution", "withdrawal") and not period and "%" not in text:
+    if name in ("contribution", "withdrawal") and not period and not re.search("%|per ?cent", text):
         period = " each month"
     return f"{say(bare)}{percent}{period}"
+
+
+def _is_amount(name: str, text: str) -> bool:
+    """Whether a quote has digits, or is an amount in words as a whole; a quarter is a horizon, too."""
+    in_words = name != "horizon" and any(n.end - n.start == len(text) for n in find_numbers(text))
+    return in_words or re.search(r"\d", text) is not None
 
 
 NAMED: Final = frozenset("name names run first second saved assets asset benchmark template term".split())

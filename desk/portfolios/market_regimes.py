@@ -75,20 +75,22 @@ _PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "ne
 
 
 def _add_sentences(sheet: Sheet, n: int, regime: MarketRegime, day: str, figures: Sequence[Figure]) -> None:
-    """The state of a market and its volatility, with the day on which they stand."""
+    """The state of a market, its volatility, its trend and its fall, with the day on which they stand."""
     name = INDEX_NAME if regime.asset.lower() == INDEX else regime.asset
-    volatility = next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_volatility")
+    volatility, fall = (
+        next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_{measure}")
+        for measure in ("volatility", "drawdown")
+    )
     band = f"{volatility} a year, {_BANDS[regime.volatility_band]} against its past"
     where = f"On {day}, the last day before the locked holdout,"
-    state = f"{name} was in {_PHASES[regime.phase]} with {_TRENDS[regime.trend]}"
-    sheet.say(f"{n}_state_sentence", f"{where} {state}; its volatility was {band}.")
-    sheet.say(
-        f"{n}_volatility_sentence",
-        f"{where} {name} was {_MOODS[regime.volatility_band]}: its volatility was {band}.",
-    )
-    sheet.say(f"{n}_trend_sentence", f"{where} {name} had {_TRENDS[regime.trend]} and was in {_PHASES[regime.phase]}.")
-    fall = next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_drawdown")
-    sheet.say(f"{n}_fall_sentence", f"{where} {name} stood {fall} below its peak, in {_PHASES[regime.phase]}.")
+    phase, trend, mood = _PHASES[regime.phase], _TRENDS[regime.trend], _MOODS[regime.volatility_band]
+    for what, text in (
+        ("state", f"was in {phase} with {trend}, {fall} below its peak; its volatility was {band}"),
+        ("volatility", f"was {mood}: its volatility was {band}"),
+        ("trend", f"had {trend} and was in {phase}"),
+        ("fall", f"stood {fall} below its peak, in {phase}"),
+    ):
+        sheet.say(f"{n}_{what}_sentence", f"{where} {name} {text}.")
 
 
 def _add_most_volatile(sheet: Sheet, assets: Assets, figures: Sequence[Figure]) -> None:

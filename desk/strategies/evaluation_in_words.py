@@ -15,6 +15,9 @@ from desk.strategies.templates import Rule
 from quant.numeric.units import BASIS_POINTS
 from quant.performance.growth import compounded, drawdowns
 
+CLEAR = 0.05
+"""Difference of two Sharpe ratios below which one is slightly better."""
+
 
 def describe_evaluation(evaluation: QuickEvaluation, template: str = "") -> str:
     """What the configuration, which a template may name, would have brought, and simpler rules beside it."""
@@ -50,7 +53,9 @@ def describe_versus(evaluation: QuickEvaluation, *, full: bool = False) -> str:
     ours, theirs = own.history.metrics, other.history.metrics
     sharpes = [round(metrics.sharpe.value, 2) for metrics in (ours, theirs)]
     same, better = sharpes[0] == sharpes[1], sharpes[0] > sharpes[1]
-    verdict = "Neither better nor worse" if same else "Better" if better else "Worse"
+    slightly = round(abs(sharpes[0] - sharpes[1]), 2) < CLEAR
+    verdict = "Neither better nor worse" if same else "better" if better else "worse"
+    verdict = verdict if same else f"Slightly {verdict}" if slightly else sentence_case(verdict)
     facts = [
         f"a Sharpe ratio of {number(sharpes[0], 2)} against {number(sharpes[1], 2)}",
         *(

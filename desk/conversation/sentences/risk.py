@@ -136,7 +136,7 @@ def describe_market(result: MarketAnalysis, message: str) -> Iterator[str]:
     if not alone and asks("volatility", message):
         yield "{{regime_most_volatile_sentence}}"
     for n, regime in enumerate(result.regimes[:_SPOKEN], 1):
-        yield from answering_first(_describe_regime(n, regime, alone=alone), message)
+        yield from answering_first(_describe_regime(n, regime), message)
     if not alone:
         yield "The mean correlation of the assets over all days used is {{regime_correlation}}."
     if len(result.regimes) > _SPOKEN:
@@ -144,12 +144,12 @@ def describe_market(result: MarketAnalysis, message: str) -> Iterator[str]:
     yield "Later days are the locked holdout; this describes and does not forecast."
 
 
-def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[Sentence]:
+def _describe_regime(n: int, regime: MarketRegime) -> Iterator[Sentence]:
     name, latest = f"{{{{regime_{n}_name}}}}", f"{{{{regime_{n}_current_volatility}}}}"
     yield Sentence(f"{{{{regime_{n}_state_sentence}}}}", "phase")
     yield Sentence(f"{{{{regime_{n}_trend_sentence}}}}", "trend", on_demand=True)
     yield Sentence(f"{{{{regime_{n}_volatility_sentence}}}}", "volatility", on_demand=True)
-    yield Sentence(f"{{{{regime_{n}_fall_sentence}}}}", "fallen", on_demand=not (alone or regime.in_drawdown))
+    yield Sentence(f"{{{{regime_{n}_fall_sentence}}}}", "fallen", on_demand=True)
     if regime.turbulent:
         yield Sentence(
             f"At the latest volatility of {name}, {latest}, the turbulent one of two states is more likely.",

@@ -384,7 +384,9 @@ async def test_whether_a_mix_is_safer_is_told_first(context, weight, first) -> N
     figures = {figure.id: str(figure.value) for figure in result.figures}
     claims = list(describe_result("evaluate_strategy", result, "is it safer?"))
     assert render(claims[0], collect_figures(result)).text.startswith(first)
-    assert figures["quick_versus_sentence"].startswith(("Neither better nor worse than", "Better than", "Worse than"))
+    assert figures["quick_versus_sentence"].startswith(
+        ("Neither better nor worse than", "Better than", "Worse than", "Slightly better than", "Slightly worse than")
+    )
     check_wording([figures["quick_versus_sentence"], figures["quick_safety_sentence"]])
 
 

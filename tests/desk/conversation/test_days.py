@@ -29,3 +29,17 @@ def test_a_year_and_a_month_have_a_first_and_a_last_day(quote, first, last) -> N
 def test_what_is_no_day_or_has_two_meanings_is_refused(quote) -> None:
     with pytest.raises(InvalidInput, match="2005-03-15"):
         parse_day("first_day", quote, last=False)
+
+
+@pytest.mark.parametrize(
+    ("quote", "first", "last"),
+    [
+        ("the financial crisis", "2007-10-09", "2009-03-09"),
+        ("dot-com crash", "2000-03-24", "2002-10-09"),
+        ("Lehman", "2008-09-12", "2008-11-20"),
+        ("covid", "2020-02-19", "2020-03-23"),
+    ],
+)
+def test_a_crisis_is_a_time(quote: str, first: str, last: str) -> None:
+    assert parse_day("first_day", quote, last=False) == date.fromisoformat(first)
+    assert parse_day("last_day", quote, last=True) == date.fromisoformat(last)
