@@ -25,7 +25,8 @@ def events_of(service: str, run: str) -> list[str]:
     while not ended:
         parameters = {"after": after, "wait": MOST_WAIT_SECONDS}
         page = httpx.get(f"{service}/api/runs/{run}/events/poll", params=parameters, timeout=60).json()
-        lines += [re.sub("(?<=[a-z])_(?=[a-z])", " ", event["line"]) for event in page["events"] if event["line"]]
+        spaced = [re.sub("(?<=[a-z])_(?=[a-z])", " ", event["line"]) for event in page["events"] if event["line"]]
+        lines += [line[0].upper() + line[1:] for line in spaced]
         after, ended = page["last"], page["ended"]
     return lines
 

@@ -16,6 +16,7 @@ FACTOR = 1.37
 ONE_SYMBOL = range(15, 36)
 """Coloured pixels of one point; more are points that overlap."""
 MOST_PIXELS_OFF = 2.0
+SPELLED_OUT = {"inverse_vol": "inverse volatility", "inverse_vol_squared": "inverse variance"}
 _MARKS = """canvas => {
     const { width, height } = canvas;
     const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
@@ -56,6 +57,8 @@ def _expected(answers: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "", explanation["reason"]
     yield "", bps(benefit["basis_points"]["value"])
     yield "", f"{number(benefit['low'], signed=True)} to {number(benefit['high'], signed=True)} bps"
+    own = next(rule for rule in result["benchmarks"] if rule["name"] == "current_rule")
+    yield "", f"{bps(own['winner_minus_bps']['value'])} against your current rule: Inverse volatility, rolling"
     train = result["winner"]["train"]["metrics"]
     yield "", percent(train["volatility"]["value"])
     yield "", number(train["sharpe"]["value"], 2)
@@ -204,7 +207,8 @@ def test_a_point_under_the_mouse_shows_the_numbers_of_its_own_trial(browse, job,
         shown = tooltip.inner_text()
         heading, *values = shown.split("\n")
         trial = trials[int(re.findall(r"\d+", heading)[0])]
-        assert heading.lower().endswith(trial["weight_function"].replace("_", " "))
+        name = trial["weight_function"]
+        assert heading.lower().endswith(SPELLED_OUT.get(name, name.replace("_", " ")))
         assert values[1::2] == [
             percent(trial["volatility"]),
             percent(trial["excess_return"]),

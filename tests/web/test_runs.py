@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.doubles.http_servers import cut_wire
 from tests.web.browsing import SIZES
@@ -30,7 +30,7 @@ def test_the_demo_is_followed_to_its_verdict_over_a_network_that_is_cut(open_pag
         expect(page.get_by_role("heading", level=1, name="Demo: S&P 500")).to_be_focused()
         expect(page.get_by_role("button", name="Live by WebSocket")).to_be_visible()
         visit.check_accessibility()
-        expect(page.get_by_text(re.compile(r"^trial \d+ ")).first).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
+        expect(page.get_by_text(re.compile(r"^Trial \d+ ")).first).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
         wire.cut()
         expect(page.get_by_role("link", name="Why, and how sure")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
         run = page.url.rpartition("/")[2]
@@ -113,3 +113,30 @@ def test_a_run_is_cancelled_with_a_second_press(browse, service):
     page.get_by_role("button", name="Cancel Long search for good").click()
     expect(page.get_by_text("Cancelled", exact=True)).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
     events_of(service, run)
+
+
+def test_a_filter_keeps_the_focus_while_its_text_reaches_the_address(browse):
+    page = browse().open("/runs")
+    page.get_by_label("Name contains").press_sequentially("sma")
+    expect(page).to_have_url(re.compile(r"q=sma$"))
+    page.keyboard.type("ller than any")
+    expect(page).to_have_url(re.compile(r"q=smaller"))
+    page.get_by_role("button", name="Reset the filters").click()
+    expect(page.get_by_label("Name contains")).to_have_value("")
+
+
+def test_a_run_that_failed_says_why(browse, service):
+    run = start(service, name="To fail", trials=10)
+    visit = browse()
+    reason = "prices: the file was removed; import it again"
+
+    def fail(route: Route) -> None:
+        job = route.fetch().json()
+        entry = {"state": "failed", "at": job["updated_at"], "by": "worker", "reason": reason}
+        route.fulfill(json=job | {"state": "failed", "result": None, "history": [*job["history"], entry]})
+
+    visit.page.route(re.compile(rf"/api/jobs/{run}$"), fail)
+    page = visit.open(f"/runs/{run}")
+    alert = page.get_by_role("alert").filter(has_text="The run failed")
+    expect(alert).to_contain_text("Prices: the file was removed; import it again")
+    visit.check_accessibility()

@@ -50,13 +50,14 @@ def test_a_new_user_starts_the_demo_with_one_press(open_pages, closed_service, k
     visit = open_pages(closed_service)
     page = visit.open("/")
     sign_in(page, key)
-    expect(page.get_by_role("heading", name="A first answer in ten seconds")).to_be_visible()
+    expect(page.get_by_role("heading", name="A first answer in under a minute")).to_be_visible()
     visit.check_accessibility()
     page.get_by_role("button", name="Run the demo").click()
     running = page.get_by_role("region", name="Running")
     expect(running.get_by_role("link", name="Demo: S&P 500 at 10% volatility")).to_be_visible()
     expect(running).to_contain_text("In the queue")
-    expect(page.get_by_role("heading", name="A first answer in ten seconds")).to_have_count(0)
+    expect(page.get_by_role("heading", name="The demo is searching")).to_be_visible()
+    expect(page.get_by_role("button", name="Run the demo")).to_have_count(0)
     visit.check_accessibility()
 
 
@@ -111,3 +112,20 @@ def test_a_session_that_has_ended_elsewhere_leads_to_the_sign_in(open_pages, clo
     page.context.clear_cookies(name="stratigos_session")
     page.get_by_role("link", name="Desk", exact=True).click()
     expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+
+
+def test_a_key_of_a_wrong_form_is_not_repeated_on_the_page(open_pages, closed_service):
+    visit = open_pages(closed_service, size="phone")
+    page = visit.open("/")
+    sign_in(page, "k" * 300)
+    expect(page.get_by_role("alert")).to_contain_text("This key is not valid")
+    expect(page.get_by_role("alert")).not_to_contain_text("kkk")
+    visit.check_reflow()
+
+
+def test_the_address_of_the_sign_in_leads_a_user_who_is_signed_in_to_the_desk(open_pages, closed_service, key):
+    page = open_pages(closed_service).open("/sign-in")
+    sign_in(page, key)
+    expect(page.get_by_role("heading", level=1, name="Desk")).to_be_visible()
+    page.goto(f"{closed_service}/sign-in")
+    expect(page.get_by_role("heading", level=1, name="Desk")).to_be_visible()

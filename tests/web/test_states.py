@@ -109,3 +109,33 @@ def test_some_screens_are_accessible_in_each_state(browse, state, theme, screens
 @pytest.mark.parametrize(("state", "theme", "screens"), FULL, ids=[f"{each[0]}-{each[1]}" for each in FULL])
 def test_every_screen_is_accessible_in_each_state(browse, job, other_job, state, theme, screens):
     check_screens(browse, {"job": job, "other_job": other_job}, state, theme, screens)
+
+
+MISSING = {
+    "run": "/runs/none",
+    "results": "/runs/none/results",
+    "trial": "/runs/none/trials/none",
+    "strategy": "/strategies/none",
+    "scenario": "/scenarios/none",
+    "page": "/none",
+}
+
+
+@pytest.mark.parametrize("path", MISSING.values(), ids=list(MISSING))
+def test_an_address_with_nothing_says_so_and_leads_on(browse, path):
+    visit = browse(size="phone")
+    page = visit.open(path)
+    expect(page.get_by_role("heading", level=1, name="No such page")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    visit.check_accessibility()
+    page.get_by_role("link", name="Go to the desk").click()
+    expect(page.get_by_role("heading", level=1, name="Desk")).to_be_visible()
+
+
+@pytest.mark.parametrize("query", ["state=none", "after=none"])
+def test_a_view_that_the_address_mistypes_is_left_for_all(browse, query):
+    page = browse().open(f"/runs?{query}")
+    expect(page.get_by_role("alert")).to_contain_text("The link may be cut off.")
+    page.get_by_role("link", name="Show all").click()
+    expect(page).to_have_url(re.compile(r"/runs\??$"))
+    expect(page.get_by_role("alert")).to_have_count(0)

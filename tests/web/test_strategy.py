@@ -248,7 +248,7 @@ def test_two_tabs_with_one_draft_do_not_overwrite_each_other(browse, service):
     expect(second.get_by_label("Midpoint", exact=True)).to_have_value("11%")
     expect(second.get_by_label("Scale", exact=True)).to_have_value("4%")
     second.get_by_role("button", name="Reset").click()
-    expect(first.get_by_role("button", name="Reset")).to_have_count(0)
+    expect(first.get_by_role("button", name="Reset")).to_be_disabled()
 
 
 def test_a_strategy_is_copied_under_a_free_name(browse, service):
@@ -265,3 +265,52 @@ def test_a_strategy_is_copied_under_a_free_name(browse, service):
     dialog.get_by_label("Name").fill("Origin 2")
     dialog.get_by_label("Name").press("Enter")
     expect(page.get_by_role("heading", level=1, name="Origin 2")).to_be_visible()
+
+
+def test_a_mistake_is_named_in_the_unit_of_its_field_and_an_emptied_field_is_restored(browse):
+    page = browse().open("/strategies/new?template=risk_control")
+    launch = page.get_by_role("button", name="Search and judge")
+    expect(launch).to_be_enabled()
+    target = page.get_by_label("Target volatility", exact=True)
+    target.fill("999")
+    expect(page.get_by_text("Target volatility: 999% is not possible: 5% to 20%")).to_be_visible()
+    expect(launch).to_be_disabled()
+    target.blur()
+    expect(target).to_have_value("20%")
+    expect(launch).to_be_enabled()
+    candidates = page.get_by_label("Candidates", exact=True)
+    candidates.fill("")
+    candidates.blur()
+    expect(candidates).to_have_value("100")
+    page.get_by_role("button", name="Limits", exact=True).click()
+    drawdown = page.get_by_label("Maximum drawdown", exact=True)
+    drawdown.press_sequentially("-15")
+    expect(drawdown).to_have_value("15%")
+
+
+def test_a_long_word_as_a_name_does_not_widen_a_page(browse, service):
+    name = "Pneumonoultramicroscopicsilicovolcanoconiosis-and-more-of-the-sa"
+    strategy = save_core(service, name)
+    visit = browse(size="phone")
+    for path in (f"/strategies/{strategy}", "/strategies"):
+        page = visit.open(path)
+        expect(page.get_by_text(name).first).to_be_visible()
+        visit.check_reflow()
+
+
+def test_a_new_strategy_begins_with_the_preferred_risk_aversion(browse, service):
+    def prefer(tolerance: str | None) -> None:
+        kept = httpx.get(f"{service}/api/me/preferences", timeout=60)
+        body = kept.json() | {"risk_tolerance": tolerance}
+        headers = {"If-Match": kept.headers["ETag"]}
+        answer = httpx.put(f"{service}/api/me/preferences", json=body, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+
+    prefer("low")
+    try:
+        page = browse().open("/strategies/new?template=risk_control")
+        expect(page.get_by_label("Risk aversion", exact=True)).to_have_value("5")
+        page.goto(f"{service}/strategies/new?template=merton")
+        expect(page.get_by_label("Risk aversion", exact=True)).to_have_value("3")
+    finally:
+        prefer(None)

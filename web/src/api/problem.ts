@@ -13,6 +13,8 @@ export interface Problem {
   fields: Record<string, string>;
   /** Whether the same request may succeed later. */
   passing: boolean;
+  /** Whether the address of the page is the reason. */
+  address: boolean;
 }
 
 const TITLES: Record<number, string> = {
@@ -26,6 +28,10 @@ const TITLES: Record<number, string> = {
   429: 'Too many requests',
   503: 'The service is busy',
 };
+
+const INVALID = 422;
+const OF_ADDRESS = /^(path|query)\.|^(after|scenario)$/;
+const CUT_OFF = 'The address asks for something that is not there. The link may be cut off.';
 
 export function problemOf(failure: Failure): Problem {
   if (failure === undefined || !('status' in failure)) {
@@ -47,15 +53,27 @@ export function problemOf(failure: Failure): Problem {
     detail.field.replace(/^body\./, ''),
     detail.allowed ? `${detail.message}; expected ${detail.allowed}` : detail.message,
   ]);
+  const byField = Object.fromEntries(fields);
+  if (status === INVALID && fields.length > 0 && fields.every(([field]) => OF_ADDRESS.test(field))) {
+    return { ...problem(status, 'Not found', CUT_OFF), fields: byField, address: true };
+  }
   return {
     ...problem(status, (status !== null && TITLES[status]) || 'The service failed', fallback),
-    fields: Object.fromEntries(fields),
+    fields: byField,
     passing: status === 429 || (status !== null && status >= 500),
   };
 }
 
+/** Whether there is nothing at the address: of an unknown id, or of a text that can be none. */
+export function isMissing(failure: Failure): boolean {
+  const { status, fields } = problemOf(failure);
+  return (
+    status === 404 || (status === INVALID && Object.keys(fields).some((field) => field.startsWith('path.')))
+  );
+}
+
 function problem(status: number | null, title: string, text: string): Problem {
-  return { status, title, text, fields: {}, passing: false };
+  return { status, title, text, fields: {}, passing: false, address: false };
 }
 
 function isEnvelope(data: unknown): data is Envelope {

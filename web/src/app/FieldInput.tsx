@@ -1,7 +1,8 @@
-import { NumberInput, Select } from '@mantine/core';
+import { Select } from '@mantine/core';
 
 import type { Field } from '../api/catalogue';
-import { choiceName, labelOf, scaleOf, SUFFIXES, type Value } from './fields';
+import { choiceName, errorOf, labelOf, meaningOf, scaleOf, suffixOf, type Value } from './fields';
+import { NumberField } from './NumberField';
 
 interface Props {
   field: Field;
@@ -16,9 +17,14 @@ interface Props {
 /** One field of the catalogue: its range, unit and meaning are the server's. */
 export function FieldInput({ field, value, inactive, error, readOnly = false, change }: Props) {
   const label = labelOf(field.name);
-  const about =
-    inactive ?? ([field.meaning, field.effect].filter(Boolean).join('. ').replaceAll('`', '') || undefined);
-  const common = { label, description: about, disabled: inactive !== null, error, readOnly };
+  const about = inactive ?? (meaningOf(field) || undefined);
+  const common = {
+    label,
+    description: about,
+    disabled: inactive !== null,
+    error: errorOf(error, value, field),
+    readOnly,
+  };
   if (field.type === 'choice') {
     return (
       <Select
@@ -32,15 +38,15 @@ export function FieldInput({ field, value, inactive, error, readOnly = false, ch
   }
   const scale = scaleOf(field);
   return (
-    <NumberInput
+    <NumberField
       {...common}
       value={typeof value === 'number' ? rounded(value * scale) : ''}
       min={typeof field.minimum === 'number' ? rounded(field.minimum * scale) : undefined}
       max={typeof field.maximum === 'number' ? rounded(field.maximum * scale) : undefined}
       step={stepOf(field)}
       decimalScale={field.type === 'integer' ? 0 : 3}
-      suffix={field.unit ? SUFFIXES[field.unit] : ''}
-      clampBehavior="blur"
+      suffix={suffixOf(field)}
+      filled
       onChange={(typed) => {
         if (typeof typed === 'number') change(rounded(typed / scale));
       }}
@@ -55,6 +61,7 @@ function rounded(value: number): number {
 
 function stepOf({ name, unit, type }: Field): number {
   if (name === 'lookback_days') return 21;
+  if (name === 'decay') return 0.01;
   if (name === 'min_weight' || name === 'max_weight') return 5;
   if (type === 'integer' || unit !== 'number') return 1;
   return 0.1;

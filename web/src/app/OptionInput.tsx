@@ -1,7 +1,8 @@
-import { MultiSelect, NumberInput, Select, TagsInput, TextInput } from '@mantine/core';
+import { MultiSelect, Select, TagsInput, TextInput } from '@mantine/core';
 
 import type { Field } from '../api/catalogue';
-import { choiceName, labelOf, scaleOf, SUFFIXES, textOf, type Option } from './fields';
+import { choiceName, errorOf, labelOf, meaningOf, scaleOf, suffixOf, textOf, type Option } from './fields';
+import { NumberField } from './NumberField';
 
 interface Props {
   field: Field;
@@ -27,8 +28,8 @@ export function OptionInput({
     field.default === null || field.default === undefined ? empty : textOf(field.default, field);
   const common = {
     label,
-    description: [field.meaning, field.effect].filter(Boolean).join('. ').replaceAll('`', '') || undefined,
-    error,
+    description: meaningOf(field) || undefined,
+    error: errorOf(error, value, field),
   };
   const options = (field.choices ?? []).map((name) => ({
     value: String(name),
@@ -88,15 +89,14 @@ export function OptionInput({
     );
   }
   return (
-    <NumberInput
+    <NumberField
       {...common}
       placeholder={standard}
       value={typeof value === 'number' ? Number((value * scale).toPrecision(12)) : ''}
       min={typeof field.minimum === 'number' ? field.minimum * scale : undefined}
       max={typeof field.maximum === 'number' ? field.maximum * scale : undefined}
       decimalScale={field.type === 'integer' ? 0 : 3}
-      suffix={field.unit ? SUFFIXES[field.unit] : ''}
-      clampBehavior="blur"
+      suffix={suffixOf(field)}
       onChange={(next) =>
         change(typeof next === 'number' ? Number((next / scale).toPrecision(12)) : undefined)
       }

@@ -48,7 +48,19 @@ const LABELS: Record<string, string> = {
   trials: 'Candidates',
   vol_of_vol: 'Volatility of volatility',
 };
-export const SUFFIXES: Record<NonNullable<Field['unit']>, string> = {
+/** Plainer than those of the catalogue, which its other readers need as they are. */
+const MEANINGS: Record<string, string> = {
+  borrow_spread_bps: 'Yearly charge over cash on weights above 100%',
+  expected_premium: 'Assumed return over cash a year, for the Merton rule',
+  leverage: 'Correlation of moves of the price and of its volatility (rho)',
+  max_weight: 'Most held of the risky asset; above 100% is borrowed',
+  mean_reversion: 'How fast the variance returns to its mean (kappa)',
+  min_weight: 'Least held of the risky asset',
+  premium_power: 'The return over cash grows with volatility to this power',
+  risk_aversion: 'What risk costs in the score of a rule; more favours calmer rules',
+  vol_of_vol: 'How much volatility itself moves (xi over the volatility)',
+};
+const SUFFIXES: Record<NonNullable<Field['unit']>, string> = {
   fraction: '%',
   fraction_per_year: '%',
   basis_points: ' bps',
@@ -87,9 +99,40 @@ export function labelOf(path: string): string {
 
 const nameOf = (name: string): string => LABELS[name] ?? title(name);
 
-/** What the value is multiplied by where it is shown. */
-export function scaleOf({ unit }: Field): number {
-  return unit === 'fraction' || unit === 'fraction_per_year' ? PERCENT : 1;
+/** What a field means, and what it has an effect on. */
+export function meaningOf({ name, meaning, effect }: Field): string {
+  return MEANINGS[name] ?? [meaning, effect].filter(Boolean).join('. ').replaceAll('`', '');
+}
+
+/** What the value is multiplied by where it is shown. A decay is known as 0.94. */
+export function scaleOf({ name, unit }: Field): number {
+  return name !== 'decay' && (unit === 'fraction' || unit === 'fraction_per_year') ? PERCENT : 1;
+}
+
+/** The unit behind the value. */
+export function suffixOf({ name, unit }: Field): string {
+  return unit && name !== 'decay' ? SUFFIXES[unit] : '';
+}
+
+/** Names of fields in a sentence of the service, as the forms show them. */
+const inForms = (sentence: string): string =>
+  sentence.replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => nameOf(name).toLowerCase());
+
+/** What is wrong with a value, in the unit that its field shows. */
+export function errorOf(
+  error: string | undefined,
+  value: unknown,
+  field: Field | undefined,
+): string | undefined {
+  if (error === undefined) return undefined;
+  const { minimum: low, maximum: high } = field ?? {};
+  const range = [low, high].map((end) => textOf(end, field)).join(' to ');
+  const outside =
+    typeof value === 'number' &&
+    typeof low === 'number' &&
+    typeof high === 'number' &&
+    (value < low || value > high);
+  return outside ? `${textOf(value, field)} is not possible: ${range}` : inForms(error);
 }
 
 /** A value as text, in the unit of its field. */
@@ -102,5 +145,5 @@ export function textOf(value: unknown, field: Field | undefined): string {
   if (typeof value !== 'number') return NOTHING;
   const scaled = field === undefined ? value : Number((value * scaleOf(field)).toPrecision(12));
   const digits = Math.min(DIGITS, (String(scaled).split('.')[1] ?? '').length);
-  return number(scaled, digits) + (field?.unit ? SUFFIXES[field.unit] : '');
+  return number(scaled, digits) + (field === undefined ? '' : suffixOf(field));
 }

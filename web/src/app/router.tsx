@@ -1,4 +1,4 @@
-import { createBrowserRouter } from 'react-router';
+import { createBrowserRouter, Navigate } from 'react-router';
 
 import { Broken, NoSuchPage } from './errors';
 import { SCREENS } from './screens';
@@ -28,6 +28,7 @@ export const createRouter = () =>
           })),
         ]),
         { path: 'preferences', lazy: () => import('../session/PreferencesPage'), errorElement: <Broken /> },
+        { path: 'sign-in', element: <Navigate to="/" replace /> },
         { path: '*', element: <NoSuchPage /> },
       ],
     },

@@ -3,6 +3,7 @@
 import { Alert, Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconAlertTriangle, IconRefresh } from './icons';
 import type { ReactNode } from 'react';
+import { Link, useSearchParams } from 'react-router';
 
 import { problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
@@ -54,7 +55,7 @@ interface FailedProps {
 }
 
 export function Failed({ error, retry, compact = false }: FailedProps) {
-  const { title, text, passing } = problemOf(error as Failure);
+  const { title, text, passing, address } = problemOf(error as Failure);
   return (
     <Alert
       role="alert"
@@ -65,7 +66,8 @@ export function Failed({ error, retry, compact = false }: FailedProps) {
     >
       <Group justify="space-between" gap="sm">
         <Text size="sm">{text}</Text>
-        {retry !== undefined && (
+        {address && <ShowAll />}
+        {retry !== undefined && !address && (
           <Button
             variant="default"
             size="xs"
@@ -77,6 +79,17 @@ export function Failed({ error, retry, compact = false }: FailedProps) {
         )}
       </Group>
     </Alert>
+  );
+}
+
+/** The page without what its address asks for. */
+function ShowAll() {
+  const [query] = useSearchParams();
+  const tab = query.get('tab');
+  return (
+    <Button component={Link} to={tab === null ? '?' : `?tab=${tab}`} variant="default" size="xs">
+      Show all
+    </Button>
   );
 }
 

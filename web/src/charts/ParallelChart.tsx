@@ -36,14 +36,29 @@ export function ParallelChart(props: Props) {
       const rank = (place: number) => (lines[place]?.chosen ? 2 : selected[place] ? 1 : 0);
       const order = lines.map((_, place) => place).toSorted((a, b) => rank(a) - rank(b));
       return {
-        parallel: { left: 48, right: 56, top: 34, bottom: 18, axisExpandable: false },
+        parallel: { left: 48, right: 56, top: 42, bottom: 18, axisExpandable: false },
         parallelAxis: axes.map(({ field, name, format }, dim) => ({
           dim,
           id: field,
           name,
           scale: true,
-          nameTextStyle: { color: look.ink.muted, fontSize: 11 },
-          axisLabel: { color: look.ink.muted, fontSize: 11, formatter: format, hideOverlap: true },
+          nameTextStyle: {
+            color: look.ink.muted,
+            fontSize: 11,
+            width: 76,
+            overflow: 'break',
+            lineHeight: 13,
+          },
+          // above the lines, and readable among them
+          z: 10,
+          axisLabel: {
+            color: look.ink.text,
+            fontSize: 11,
+            formatter: format,
+            hideOverlap: true,
+            textBorderColor: look.ink.surface,
+            textBorderWidth: 4,
+          },
           axisLine: { lineStyle: { color: look.ink.muted } },
           axisTick: { show: false },
           areaSelectStyle: { width: 18, borderColor: look.ink.main, color: look.ink.main, opacity: 0.18 },

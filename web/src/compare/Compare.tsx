@@ -119,10 +119,10 @@ function Head({ side, runs, change }: ChoiceProps & { side: SideBySide['jobs'][n
             fz="xs"
             px={4}
             variant="subtle"
-            aria-label={`Make baseline: ${side.name}`}
+            aria-label={`As baseline: ${side.name}`}
             onClick={() => change(asBaseline(runs, side.job))}
           >
-            Make baseline
+            As baseline
           </Button>
         )}
         <Button

@@ -1,11 +1,12 @@
-import { SimpleGrid, Stack } from '@mantine/core';
+import { Button, Group, SimpleGrid, Stack } from '@mantine/core';
+import { Link } from 'react-router';
 
 import { useDeskQuery, type Desk } from '../api/desk';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
 import { Approvals } from './Approvals';
 import { EndedRuns } from './EndedRuns';
-import { FirstSteps } from './FirstSteps';
+import { FirstSteps, isBeginning } from './FirstSteps';
 import { RunDemo } from './RunDemo';
 import { RunningRuns } from './RunningRuns';
 import { StaleData } from './StaleData';
@@ -28,12 +29,21 @@ export function Component() {
       title="Desk"
       tab={titleOf(desk.data)}
       lead="State a mandate, and hundreds of allocations between a risky asset and cash are tried for it. Four agents judge where to look; code computes every number. The answer says how much of the advantage is luck, and “keep your rule” is a frequent one."
-      actions={desk.data?.is_new === false ? <RunDemo variant="default" /> : undefined}
+      actions={
+        desk.data === undefined || isBeginning(desk.data) ? undefined : (
+          <Group gap="xs">
+            <RunDemo variant="default" />
+            <Button component={Link} to="/strategies">
+              Ask about a rule
+            </Button>
+          </Group>
+        )
+      }
     >
       <Answered query={desk}>
         {(data) => (
           <Stack gap="md">
-            {data.is_new && <FirstSteps />}
+            {isBeginning(data) && <FirstSteps desk={data} />}
             <Approvals questions={data.approvals} waiting={data.waiting} />
             <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
               <Panel title="Running">

@@ -12,7 +12,7 @@ export function EndedRuns({ jobs }: { jobs: readonly ListedJob[] }) {
       {jobs.map((job) => (
         <li key={job.id} className={classes.run}>
           <Group justify="space-between" gap="xs" wrap="nowrap" align="baseline">
-            <Anchor component={Link} to={addressOf(job)} fw={600}>
+            <Anchor component={Link} to={addressOf(job)} fw={600} className="name">
               {job.name}
             </Anchor>
             <Text size="sm" c="dimmed" title={moment(job.updated_at)} className={classes.time}>

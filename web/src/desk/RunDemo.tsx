@@ -9,7 +9,7 @@ import type { Failure } from '../api/service';
 import { IconPlayerPlay } from '../app/icons';
 
 /** The search of `make demo`. */
-const DEMO = { name: 'Demo: S&P 500 at 10% volatility', trials: 100, stopping: 'budget' } as const;
+export const DEMO = { name: 'Demo: S&P 500 at 10% volatility', trials: 100, stopping: 'budget' } as const;
 
 export function RunDemo(style: Pick<ButtonProps, 'size' | 'variant'>) {
   const [submit, { isLoading }] = useSubmitMutation();

@@ -21,7 +21,7 @@ function Running({ job: { id, name, state, cancelling, progress } }: { job: List
   return (
     <div>
       <Group justify="space-between" gap="xs" wrap="nowrap">
-        <Anchor component={Link} to={`/runs/${id}`} fw={600}>
+        <Anchor component={Link} to={`/runs/${id}`} fw={600} className="name">
           {name}
         </Anchor>
         <Text size="sm" c="dimmed" ta="right">

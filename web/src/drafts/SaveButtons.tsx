@@ -14,13 +14,8 @@ interface Props {
 /** Undo, redo, reset and save of a draft. */
 export function SaveButtons({ draft, label, saving, save }: Props) {
   return (
-    <Group gap="xs">
+    <Group gap={4}>
       <UndoButtons draft={draft} />
-      {draft.changed && (
-        <Button size="xs" variant="subtle" onClick={draft.reset}>
-          Reset
-        </Button>
-      )}
       {label !== null && (
         <Button size="xs" variant="default" loading={saving} onClick={() => void save()}>
           {label}

@@ -190,5 +190,12 @@ function heldOf<Form extends object>({ origin, tag, form }: Stored<Form>): Held<
 
 function read<Form>(key: string): Stored<Form> | null {
   const text = localStorage.getItem(key);
-  return text === null ? null : (JSON.parse(text) as Stored<Form>);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as Stored<Form>;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    localStorage.removeItem(key); // what was cut off cannot be read by a later visit either
+    return null;
+  }
 }

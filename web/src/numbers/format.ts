@@ -15,6 +15,8 @@ export function writeIn(numberForm: string, dateForm: string): void {
   dates = dateForm;
 }
 
+export const decimalPoint = (): string => point;
+
 interface Sign {
   signed?: boolean | undefined;
 }
@@ -117,11 +119,17 @@ export function spoken(text: string): string {
   return text.replaceAll(MINUS, 'minus ').replaceAll('bps', 'basis points');
 }
 
-const ABBREVIATIONS = /\b(cppi|ewma|garch)\b/g;
+const ABBREVIATIONS = /\b(cppi|ewma|garch|tipp)\b/g;
+const SPELLED_OUT: Record<string, string> = {
+  inverse_vol: 'inverse volatility',
+  inverse_vol_squared: 'inverse variance',
+};
 
-/** `inverse_vol` as `inverse vol`, and `cppi` as `CPPI`. */
+/** `linear_decay` as `linear decay`, `inverse_vol` as `inverse volatility`, and `cppi` as `CPPI`. */
 export function words(name: string): string {
-  return name.replaceAll('_', ' ').replaceAll(ABBREVIATIONS, (letters) => letters.toUpperCase());
+  return (SPELLED_OUT[name] ?? name.replaceAll('_', ' ')).replaceAll(ABBREVIATIONS, (letters) =>
+    letters.toUpperCase(),
+  );
 }
 
 /** `base_case` as `Base case`. */

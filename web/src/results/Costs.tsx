@@ -7,6 +7,7 @@ import { percent, sentenceCase } from '../numbers/format';
 import { Facts } from './Facts';
 import { FigureLink } from './FigureLink';
 import { measured, metricValue } from './numbers';
+import classes from './results.module.css';
 import { Rows } from './Rows';
 
 const SHOWN = ['geometric_return', 'volatility', 'sharpe', 'max_drawdown'] as const;
@@ -26,8 +27,8 @@ export function Costs({ result }: { result: Result }) {
             'Rule',
             'Winner minus rule, bps',
             ...columns.flatMap(({ name, row }) => [
-              `${row?.label ?? name}, train`,
-              `${row?.label ?? name}, validate`,
+              `${row?.label ?? name}, training`,
+              `${row?.label ?? name}, validation`,
             ]),
           ]}
           rows={benchmarks.map((rule) => ({
@@ -47,7 +48,7 @@ export function Costs({ result }: { result: Result }) {
           }))}
         />
       </Panel>
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} className={classes.pairs}>
         {next && (
           <Panel title="Next trade against your current rule">
             <Facts

@@ -11,6 +11,7 @@ import { DatedChart } from './DatedChart';
 import { Growth } from './Growth';
 import { FigureLink } from './FigureLink';
 import { factValue } from './numbers';
+import classes from './results.module.css';
 import { Rows } from './Rows';
 
 const RETURN = { name: 'Return', format: (value: number) => percent(value, 1, { signed: true }) };
@@ -29,7 +30,7 @@ export function History({
   const monthly = useMemo(() => calendar(months ?? []), [months]);
   const ids = new Set(explanation.figures.map(({ id }) => id));
   return (
-    <SimpleGrid cols={{ base: 1, lg: 2 }}>
+    <SimpleGrid cols={{ base: 1, lg: 2 }} className={classes.pairs}>
       <Panel>
         <Growth charts={charts} />
       </Panel>
@@ -156,7 +157,7 @@ export function History({
       {result.facts.length > 0 && (
         <Panel>
           <Rows
-            title="Train and validate days"
+            title="On the training and validation days"
             heads={['', 'Strategy', 'Constant weight']}
             rows={result.facts.map((fact) => ({
               key: fact.name,

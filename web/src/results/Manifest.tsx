@@ -35,7 +35,7 @@ export function Manifest({ job, result }: { job: string; result: Result }) {
             ['Borrowing over cash', `${bps(mandate.borrow_spread_bps, { signed: false })} a year`],
             ['Decision lag', `${number(mandate.decision_lag)} sessions`],
             ['Dividend yield', percent(request.dividend_yield)],
-            ['Goal', title(request.goal)],
+            ['Goal', choiceName(request.goal)],
             ['Seed', String(request.seed)],
           ]}
         />
@@ -54,7 +54,7 @@ export function Manifest({ job, result }: { job: string; result: Result }) {
               'The search',
               `${number(counts.trials)} trials × ${number(counts.scenarios)} scenarios × ${number(counts.paths)} paths × ${number(counts.years)} years`,
             ],
-            ['Stopped', title(counts.stopped)],
+            ['Ended', choiceName(counts.stopped)],
             ['Result digest', <Code key="result">{run?.result_digest ?? ''}</Code>],
             ['Prices', <Code key="prices">{manifest.data_digest}</Code>],
             ['Rates', <Code key="rates">{manifest.rates_digest}</Code>],
@@ -79,7 +79,7 @@ export function Manifest({ job, result }: { job: string; result: Result }) {
           }))}
         />
       </Panel>
-      <Panel>
+      <Panel wide>
         <Rows
           title="Decisions of the agents"
           heads={['Agent', 'Decided by', 'Rejected drafts']}

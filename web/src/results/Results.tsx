@@ -13,6 +13,9 @@ import {
   type PartialResult,
   type Result,
 } from '../api/results';
+import { isMissing } from '../api/problem';
+import type { Failure } from '../api/service';
+import { NoSuchPage } from '../app/errors';
 import { IconDownload } from '../app/icons';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty, Waiting } from '../app/states';
@@ -28,6 +31,7 @@ import { KeyFigures } from './KeyFigures';
 import { Manifest } from './Manifest';
 import classes from './results.module.css';
 import { Risk } from './Risk';
+import { configurationWords } from './numbers';
 import { Search } from './Search';
 import { TrialDrawer } from './TrialDrawer';
 import { Trials } from './Trials';
@@ -53,6 +57,7 @@ const VERSION = /@[0-9a-f]{16}/;
 export function Component() {
   const { id = '' } = useParams();
   const job = useJobQuery(id);
+  if (job.data === undefined && isMissing(job.error as Failure)) return <NoSuchPage />;
   return (
     <Answered query={job} waiting={<Waiting height={400} />}>
       {({ name, state }) =>
@@ -161,6 +166,11 @@ function Answer({ id, result, explanation, charts }: Parts) {
           <Growth charts={charts} />
         </Panel>
         <Panel title="The winner on the training days">
+          {result.winner && (
+            <Text size="sm" c="dimmed" mb="sm">
+              {configurationWords(result.winner.config)}
+            </Text>
+          )}
           <KeyFigures result={result} explanation={explanation} />
           {result.winner && (
             <Anchor component={Link} to={`/runs/${id}/trials/${result.winner.digest}`} size="sm">

@@ -18,6 +18,8 @@ const BENEFIT = {
 };
 const SHOWN = ['volatility', 'sharpe', 'max_drawdown', 'value_at_risk', 'expected_shortfall'] as const;
 
+const downwards = (fall: number) => -fall;
+
 /** World by world, the limits, drawdowns and volatility. */
 export function Risk({ result, charts }: { result: Result; charts: Charts }) {
   const { data } = useCatalogueQuery();
@@ -54,12 +56,12 @@ export function Risk({ result, charts }: { result: Result; charts: Charts }) {
               id="drawdown"
               title={findings?.drawdown ?? 'Drawdown'}
               about="Fall from the highest wealth so far, on real prices."
-              axis="Drawdown"
+              axis="Fall from the peak"
               series={{
                 dates: drawdown.dates,
-                Strategy: drawdown.strategy,
-                'Constant weight': drawdown.constant_weight,
-                Asset: drawdown.asset,
+                Strategy: drawdown.strategy.map(downwards),
+                'Constant weight': drawdown.constant_weight.map(downwards),
+                Asset: drawdown.asset.map(downwards),
               }}
               trainEnd={drawdown.train_end}
             />
@@ -106,7 +108,7 @@ export function Risk({ result, charts }: { result: Result; charts: Charts }) {
                 limitValue(check.limit, check.statistic),
                 limitValue(check.limit, check.allowed) +
                   (check.limit === 'max_drawdown' ? ` beyond ${percent(check.bound, 0)}` : ''),
-                `${check.passed ? 'holds' : 'broken'}${check.binds ? ', excluded trials' : ''}`,
+                `${check.passed ? 'holds' : 'broken'}${check.binds ? '; other trials broke it' : ''}`,
               ],
             }))}
           />

@@ -1,6 +1,7 @@
 import { ScrollArea, Table, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 
+import { NOTHING } from '../numbers/format';
 import classes from './results.module.css';
 
 interface Props {
@@ -12,8 +13,17 @@ interface Props {
   note?: ReactNode;
 }
 
-/** A table of a result: names to the left, numbers to the right. */
+/** A table of a result: names and words to the left, numbers to the right. */
 export function Rows({ title, heads, rows, note }: Props) {
+  const sides = heads.map((_, column) => {
+    const cells = rows.map((row) => row.cells[column]).filter((cell) => cell !== NOTHING);
+    const words = cells.length > 0 && cells.every((cell) => typeof cell === 'string' && /^\p{L}/u.test(cell));
+    return column === 0
+      ? { ta: 'left' as const }
+      : words
+        ? { ta: 'left' as const, pl: 'lg' }
+        : { ta: 'right' as const };
+  });
   return (
     <section>
       <Title order={3} mb={4}>
@@ -24,7 +34,7 @@ export function Rows({ title, heads, rows, note }: Props) {
           <Table.Thead>
             <Table.Tr>
               {heads.map((head, column) => (
-                <Table.Th key={head} scope="col" ta={column === 0 ? 'left' : 'right'}>
+                <Table.Th key={head} scope="col" {...sides[column]}>
                   {head}
                 </Table.Th>
               ))}
@@ -44,7 +54,7 @@ export function Rows({ title, heads, rows, note }: Props) {
                       {cell}
                     </Table.Th>
                   ) : (
-                    <Table.Td key={heads[column]} ta="right">
+                    <Table.Td key={heads[column]} {...sides[column]}>
                       {cell}
                     </Table.Td>
                   ),

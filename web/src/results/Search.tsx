@@ -1,12 +1,14 @@
 import { SimpleGrid, Stack, Title } from '@mantine/core';
 
 import type { Charts, Explanation, Result } from '../api/results';
+import { labelOf } from '../app/fields';
 import { Panel } from '../app/Page';
 import { BarChart } from '../charts/BarChart';
 import { Heatmap } from '../charts/Heatmap';
 import { LineChart } from '../charts/LineChart';
-import { number, percent, title } from '../numbers/format';
+import { number, percent, title, words } from '../numbers/format';
 import { Luck } from './Luck';
+import classes from './results.module.css';
 import { TrialScatter } from './TrialScatter';
 
 const TRIAL = {
@@ -81,7 +83,7 @@ export function Search({
               about="Share of the objective’s differences that each parameter explains alone."
               label="Parameter"
               horizontal
-              categories={importance.map(([name]) => title(name))}
+              categories={importance.map(([name]) => labelOf(name))}
               axis={SHARE}
               series={[{ name: 'Share', values: importance.map(([, share]) => share), role: 'main' }]}
             />
@@ -105,10 +107,10 @@ function Sensitivity({
   if (heatmaps.length === 0) return null;
   return (
     <>
-      <Title order={2}>{finding ?? 'Sensitivity'}</Title>
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <Title order={2}>{finding === null || finding === undefined ? 'Sensitivity' : words(finding)}</Title>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} className={classes.pairs}>
         {heatmaps.map((pair, n) => {
-          const [row, column] = [title(pair.row_parameter), title(pair.column_parameter).toLowerCase()];
+          const [row, column] = [labelOf(pair.row_parameter), labelOf(pair.column_parameter).toLowerCase()];
           return (
             <Panel key={`${row} ${column}`}>
               <Heatmap

@@ -2,7 +2,9 @@ import { useCatalogueQuery } from '../api/catalogue';
 import { Anchor, Drawer, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 
+import { isMissing } from '../api/problem';
 import { useTrialQuery, type Trial } from '../api/results';
+import type { Failure } from '../api/service';
 import { Answered } from '../app/states';
 import { number, title } from '../numbers/format';
 import { configurationWords, metricValue } from './numbers';
@@ -31,6 +33,9 @@ export function TrialDrawer({ job }: { job: string }) {
 
 function Details({ job, digest }: { job: string; digest: string }) {
   const trial = useTrialQuery({ job, digest });
+  if (trial.data === undefined && isMissing(trial.error as Failure)) {
+    return <Text size="sm">This run has no such trial. The link may be cut off.</Text>;
+  }
   return <Answered query={trial}>{(content) => <Metrics job={job} trial={content} />}</Answered>;
 }
 
@@ -43,8 +48,8 @@ function Metrics({ job, trial }: { job: string; trial: Trial }) {
         Trial {number(trial.number)}: {configurationWords(trial.config)}
       </Text>
       <Text size="sm" c="dimmed">
-        In sample. {trial.screened ? 'It was screened out after few paths.' : ''} Proposed by {trial.origin}{' '}
-        in round {number(trial.round)}.
+        In sample. {trial.screened ? 'It was screened out after few paths. ' : ''}Proposed by {trial.origin}{' '}
+        in round {number(trial.round + 1)}.
       </Text>
       <Anchor component={Link} to={`/runs/${job}/trials/${trial.digest}`}>
         All of its numbers

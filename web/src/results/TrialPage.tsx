@@ -4,6 +4,9 @@ import { Link, useNavigate, useParams } from 'react-router';
 
 import { useCatalogueQuery, fieldsOf } from '../api/catalogue';
 import { useTrialQuery, type Trial } from '../api/results';
+import { isMissing } from '../api/problem';
+import type { Failure } from '../api/service';
+import { NoSuchPage } from '../app/errors';
 import { labelOf, textOf } from '../app/fields';
 import { NameDialog } from '../app/NameDialog';
 import { Page, Panel } from '../app/Page';
@@ -19,6 +22,7 @@ import { Rows } from './Rows';
 export function Component() {
   const { id = '', digest = '' } = useParams();
   const trial = useTrialQuery({ job: id, digest });
+  if (trial.data === undefined && isMissing(trial.error as Failure)) return <NoSuchPage />;
   const name = trial.data === undefined ? 'Trial' : `Trial ${number(trial.data.number)}`;
   return (
     <Page
@@ -69,7 +73,7 @@ function Content({ trial }: { trial: Trial }) {
         <Facts
           facts={[
             ...facts,
-            ['Proposed by', `${title(trial.origin)}, round ${number(trial.round)}`],
+            ['Proposed by', `${title(trial.origin)}, round ${number(trial.round + 1)}`],
             ['Simulated', trial.screened ? 'Screened out after few paths' : 'On all paths'],
           ]}
         />
@@ -81,16 +85,11 @@ function Content({ trial }: { trial: Trial }) {
         <Rows
           title="In each scenario, and on the training days"
           heads={['A year, after costs', ...evaluations.map(({ scenario }) => title(scenario))]}
-          rows={(catalogue?.metrics ?? []).map(({ name, label, unit }) => ({
-            key: name,
-            cells: [
-              label,
-              ...evaluations.map(({ metrics }) => {
-                const found = metrics[name as keyof typeof metrics];
-                return metricValue(found?.value, unit);
-              }),
-            ],
-          }))}
+          rows={(catalogue?.metrics ?? []).flatMap(({ name, label, unit }) => {
+            const values = evaluations.map(({ metrics }) => metrics[name as keyof typeof metrics]?.value);
+            if (values.every((value) => value === null || value === undefined)) return [];
+            return [{ key: name, cells: [label, ...values.map((value) => metricValue(value, unit))] }];
+          })}
         />
       </Panel>
     </Stack>

@@ -27,7 +27,7 @@ export function TrialTable({ rows, sort, descending, order, open, metrics }: Pro
   ];
   return (
     <ScrollArea type="auto" viewportProps={{ tabIndex: 0, 'aria-label': 'Trials', role: 'group' }}>
-      <Table aria-label="Trials" highlightOnHover className={classes.rows}>
+      <Table aria-label="Trials" highlightOnHover horizontalSpacing={6} className={classes.rows}>
         <Table.Thead>
           <Table.Tr>
             {heads.map(({ name, label }) => (
@@ -50,7 +50,7 @@ export function TrialTable({ rows, sort, descending, order, open, metrics }: Pro
         <Table.Tbody>
           {rows.map((row) => (
             <Table.Tr key={row.digest} fw={row.chosen ? 600 : undefined}>
-              <Table.Th scope="row" fw={row.chosen ? 600 : 400} miw={260}>
+              <Table.Th scope="row" fw={row.chosen ? 600 : 400} className={classes.trial}>
                 <Anchor component="button" size="sm" ta="left" onClick={() => open(row.digest)}>
                   {number(row.number)}: {configurationWords(row.config)}
                   {row.chosen ? ' (the winner)' : ''}

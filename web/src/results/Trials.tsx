@@ -97,7 +97,7 @@ function Paged({ id, result, brush }: { id: string; result?: Result; brush: stri
   const sort = view.get('sort') ?? 'objective';
   const descending = !sort.startsWith('~');
   const scenario = view.get('sc') ?? HISTORY;
-  const page = Number(view.get('page') ?? 1);
+  const page = Math.max(1, Math.trunc(Number(view.get('page'))) || 1);
   const query = {
     sort: sort.replace('~', ''),
     order: descending ? 'desc' : 'asc',

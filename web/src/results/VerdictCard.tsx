@@ -1,11 +1,11 @@
 import { Group, Text } from '@mantine/core';
 
-import type { Explanation, Result } from '../api/results';
+import { requestOf, type Explanation, type Result } from '../api/results';
 import { IconAlertTriangle, IconCircleCheck, IconCircleX } from '../app/icons';
 import { Verdict, VERDICTS } from '../app/Verdict';
 import { bps, interval, number, percent } from '../numbers/format';
 import { FigureLink } from './FigureLink';
-import { evidenceValue, evidenceWanted } from './numbers';
+import { configurationWords, evidenceValue, evidenceWanted } from './numbers';
 import classes from './results.module.css';
 
 /** What to do, why, how sure; the benefit beside it, small and grey where luck explains it. */
@@ -93,6 +93,24 @@ function Benefit({ result, explanation }: { result: Result; explanation: Explana
         over a constant weight of {percent(benefit.benchmark_weight, 0)}, which has the same volatility;{' '}
         {explanation.benefit_error}
       </Text>
+      <OwnRule result={result} />
     </div>
+  );
+}
+
+/** What the winner gains over the rule that the user follows today. */
+function OwnRule({ result }: { result: Result }) {
+  const rule = result.benchmarks.find(({ name }) => name === 'current_rule');
+  const own = requestOf(result).current_rule;
+  if (rule === undefined || !own) return null;
+  return (
+    <>
+      <strong className={classes.second}>
+        <FigureLink id="versus_current_rule_bps">{bps(rule.winner_minus_bps.value)}</FigureLink>
+      </strong>
+      <Text size="sm" c="dimmed">
+        against your current rule: {configurationWords(own)}
+      </Text>
+    </>
   );
 }

@@ -1,6 +1,7 @@
 /** Numbers of a result in their units. */
 
 import type { Configuration, Explanation, Measured } from '../api/results';
+import { labelOf } from '../app/fields';
 import { bps, MINUS, NOTHING, number, percent, title, words } from '../numbers/format';
 
 const BASIS_POINTS = 10_000;
@@ -61,22 +62,24 @@ export function inBps(value: number): string {
   return number(BASIS_POINTS * value);
 }
 
-const PERCENT_FIELDS = new Set([
-  'target_volatility',
-  'no_trade_band',
-  'constant_weight',
-  'floor',
-  'drawdown_cap',
-]);
+const NUMBERS = new Set(['lookback_days', 'decay', 'slope', 'multiplier', 'gain']);
 
-/** The parameters of a configuration that are set, as words. */
+/** The parameters of a configuration that are set, as words: those that are no plain number are fractions. */
 export function configurationWords(config: Configuration): string {
   const { weight_function: name, ...parameters } = config;
   const parts = Object.entries(parameters).flatMap(([field, value]) => {
     if (value === null || value === undefined || value === 0) return [];
     if (typeof value === 'string') return [words(value)];
-    const text = PERCENT_FIELDS.has(field) ? percent(value, 0) : String(value);
-    return [`${field.replaceAll('_', ' ').replace(' days', '')} ${text}`];
+    const text = NUMBERS.has(field)
+      ? number(value, decimalsOf(value))
+      : percent(value, decimalsOf(100 * value));
+    const label = labelOf(field).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+    return [`${label} ${text}`];
   });
   return [title(name), ...parts].join(', ');
+}
+
+/** So many decimals, at most three, write the value in full. */
+function decimalsOf(value: number): number {
+  return (String(Number(value.toFixed(3))).split('.')[1] ?? '').length;
 }

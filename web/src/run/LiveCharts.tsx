@@ -9,6 +9,7 @@ import { bps, number, percent, plural, words } from '../numbers/format';
 import { useLiveChartsQuery, useRunRequestQuery, type RunCharts } from './charts';
 
 const BPS = 10_000;
+const HEIGHT = 240;
 
 /** Milliseconds between two drawings: what they cost grows with the trials, what they add to the picture does not. */
 function pauseAfter(trials: number): number {
@@ -39,23 +40,24 @@ export const LiveCharts = memo(function LiveCharts({ id, running }: { id: string
             ratio={['sharpe', 'calmar'].includes(request.data.goal ?? '')}
           />
         ) : (
-          <Coming what="The best value so far" />
+          <Coming what="The best value so far" running={running || data === undefined} />
         )}
       </Panel>
       <Panel>
         {drawn > 0 && data !== undefined ? (
           <RiskReturn points={data.points} />
         ) : (
-          <Coming what="Risk and return of the trials" />
+          <Coming what="The risk and return of each trial" running={running || data === undefined} />
         )}
       </Panel>
     </SimpleGrid>
   );
 });
 
-function Coming({ what }: { what: string }) {
+function Coming({ what, running }: { what: string; running: boolean }) {
+  if (!running) return <Text c="dimmed">It ended before the first trial.</Text>;
   return (
-    <Text c="dimmed" size="sm">
+    <Text c="dimmed" size="sm" mih={HEIGHT + 90}>
       {what} appears here with the first trials.
     </Text>
   );
@@ -106,7 +108,7 @@ function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean })
       xAxis={xAxis}
       yAxis={yAxis}
       lines={lines}
-      height={240}
+      height={HEIGHT}
     />
   );
 }
@@ -145,7 +147,7 @@ function RiskReturn({ points }: { points: readonly Trial[] }) {
       xAxis={VOLATILITY}
       yAxis={RETURN}
       more={MORE}
-      height={240}
+      height={HEIGHT}
     />
   );
 }

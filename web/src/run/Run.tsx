@@ -4,15 +4,16 @@ import { useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
 
 import { ENDED, useJobQuery, type Job } from '../api/jobs';
-import { problemOf } from '../api/problem';
+import { isMissing, problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
 import { Decision } from '../app/Decision';
+import { NoSuchPage } from '../app/errors';
 import { IconAlertTriangle } from '../app/icons';
 import { Page, Panel } from '../app/Page';
 import { stageOf } from '../app/stages';
 import { Answered } from '../app/states';
 import { Verdict } from '../app/Verdict';
-import { clock, dollars, duration, number, percent, plural } from '../numbers/format';
+import { clock, dollars, duration, number, percent, plural, sentenceCase } from '../numbers/format';
 import { AgentCards } from './AgentCards';
 import { useCancelMutation } from './charts';
 import { WAYS, type Way } from './connections';
@@ -26,6 +27,7 @@ const EVERY_MS = 5_000;
 export function Component() {
   const { id = '' } = useParams();
   const job = useJobQuery(id, { pollingInterval: EVERY_MS, skipPollingIfUnfocused: true });
+  if (job.data === undefined && isMissing(job.error as Failure)) return <NoSuchPage />;
   return <Answered query={job}>{(known) => <LiveRun key={id} job={known} refresh={job.refetch} />}</Answered>;
 }
 
@@ -41,6 +43,8 @@ function LiveRun({ job, refresh }: { job: Job; refresh: () => unknown }) {
     if (done || waits) refresh();
   }, [done, waits, refresh]);
 
+  const last = job.history.at(-1);
+  const failure = last?.state === 'failed' ? sentenceCase(last.reason) : '';
   const share = ended ? 1 : progress.share;
   const trials = progress.total
     ? `${number(progress.done)} of ${plural(progress.total, 'trial')}`
@@ -92,14 +96,14 @@ function LiveRun({ job, refresh }: { job: Job; refresh: () => unknown }) {
             </Text>
           </Panel>
         )}
-        {progress.last_error && (
+        {(failure || progress.last_error) && (
           <Alert
             role="alert"
             color="gray"
             icon={<IconAlertTriangle aria-hidden />}
-            title="The run met an error"
+            title={failure ? 'The run failed' : 'The run met an error'}
           >
-            {progress.last_error}
+            {failure || progress.last_error}
           </Alert>
         )}
         {state === 'waiting' && job.approval?.decided === null && (

@@ -1,6 +1,6 @@
 import { Anchor, Button, Checkbox, Group, Select, Table, Text, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 
 import { ENDED, useJobsQuery, type JobPage, type JobSummary } from '../api/jobs';
@@ -74,7 +74,7 @@ export function Component() {
               Compare {chosen.length} of {MOST}
             </Button>
           )}
-          <NameFilter key={name} value={name} change={(value) => change({ q: value, after: '' }, true)} />
+          <NameFilter value={name} change={(value) => change({ q: value, after: '' }, true)} />
         </Group>
         <Answered query={jobs}>
           {(page) =>
@@ -115,9 +115,18 @@ export function Component() {
   );
 }
 
+/** Keeps the focus while its text becomes a part of the address, and follows an address that others change. */
 function NameFilter({ value, change }: { value: string; change: (value: string) => void }) {
   const [text, setText] = useState(value);
-  const apply = useDebouncedCallback(change, 300);
+  const applied = useRef(value);
+  useEffect(() => {
+    if (value !== applied.current) setText(value);
+    applied.current = value;
+  }, [value]);
+  const apply = useDebouncedCallback((next: string) => {
+    applied.current = next;
+    change(next);
+  }, 300);
   return (
     <TextInput
       aria-label="Name contains"
@@ -194,7 +203,7 @@ function Row({ job, chosen, full, choose }: RowProps) {
           />
         )}
       </Table.Td>
-      <Table.Th scope="row">
+      <Table.Th scope="row" className="name">
         <Anchor component={Link} to={state === 'completed' ? `/runs/${id}/results` : `/runs/${id}`}>
           {name}
         </Anchor>

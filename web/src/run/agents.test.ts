@@ -13,7 +13,7 @@ describe('workOf', () => {
       optimizer('tool_called', { tool: 'search_status' }),
       optimizer('model_answered', { input_tokens: 100, output_tokens: 20, dollars: 0.01 }),
       entry(
-        { event: 'decision_made', decision: { agent: 'optimizer' } },
+        { event: 'decision_made', decision: { agent: 'optimizer', answer: {} } },
         'Optimizer (planner): action search',
       ),
       optimizer('agent_finished', { outcome: 'answered' }),
@@ -38,6 +38,26 @@ describe('workOf', () => {
       ...NO_WORK,
       risk_manager: { ...NO_WORK.risk_manager, state: 'working' },
     });
+  });
+
+  it.each([
+    ['risk_manager', { concerns: ['short_history', 'turnover'] }, 'Concern: short history, turnover'],
+    ['risk_manager', { concerns: ['none'] }, 'No particular concern'],
+    ['market_analyst', { regime: 'calm', trend: 'flat', tilts: [] }, 'Market calm, trend flat'],
+    [
+      'optimizer',
+      { action: 'search', focus: 'broad', share: 'half', candidates: [{}] },
+      'Searches broadly with half of the trials, 1 candidate of its own',
+    ],
+    ['optimizer', { action: 'stop' }, 'Ends the search'],
+    ['explainer', { claims: [{}, {}] }, 'Explained in 2 sentences'],
+    ['explainer', {}, 'an empty answer'],
+  ] as const)('says what the %s decided', (agent, answer, text) => {
+    const decided = entry(
+      { event: 'decision_made', decision: { agent, answer } },
+      'X (planner): an empty answer',
+    );
+    expect(workOf(NO_WORK, [decided])[agent].decision).toBe(text);
   });
 
   it('has no price where a model has none', () => {

@@ -1,5 +1,6 @@
 /** What each agent has done so far, from the events of a run. */
 
+import { plural, words } from '../numbers/format';
 import type { EventOf, LiveEvent } from './feed';
 
 export type AgentName = EventOf<'agent_started'>['agent'];
@@ -56,7 +57,7 @@ function changeBy(event: LiveEvent['event'], line: string, work: AgentWork): Par
     case 'tool_called':
       return { tools: [...work.tools, event.tool] };
     case 'decision_made':
-      return { decision: line.replace(/^[^:]*: /, '').replaceAll('_', ' ') };
+      return { decision: decisionWords(event.decision.answer) ?? words(line.replace(/^[^:]*: /, '')) };
     case 'model_answered':
       return {
         tokens: work.tokens + event.input_tokens + event.output_tokens,
@@ -66,6 +67,33 @@ function changeBy(event: LiveEvent['event'], line: string, work: AgentWork): Par
     default:
       return null;
   }
+}
+
+const FOCUS: Record<string, string> = {
+  broad: 'Searches broadly',
+  around_best: 'Searches around the best so far',
+};
+const SHARE: Record<string, string> = {
+  half: 'with half of the trials',
+  two_thirds: 'with two thirds of the trials',
+  all: 'with all remaining trials',
+};
+
+/** What an agent decided, in a few words; null for an answer of an unknown form. */
+function decisionWords(answer: Record<string, unknown> = {}): string | null {
+  const { concerns, regime, trend, action, focus, share, claims, candidates } = answer;
+  const count = (list: unknown) => (Array.isArray(list) ? list.length : 0);
+  if (Array.isArray(concerns)) {
+    const named = concerns.filter((each) => each !== 'none').map((each) => words(String(each)));
+    return named.length === 0 ? 'No particular concern' : `Concern: ${named.join(', ')}`;
+  }
+  if (typeof regime === 'string' && typeof trend === 'string') return `Market ${regime}, trend ${trend}`;
+  if (action === 'stop') return 'Ends the search';
+  if (action === 'search') {
+    const own = count(candidates) > 0 ? `, ${plural(count(candidates), 'candidate')} of its own` : '';
+    return `${FOCUS[String(focus)] ?? 'Searches'} ${SHARE[String(share)] ?? ''}${own}`.trim();
+  }
+  return count(claims) > 0 ? `Explained in ${plural(count(claims), 'sentence')}` : null;
 }
 
 /** The steps that code takes. */

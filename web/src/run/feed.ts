@@ -1,6 +1,7 @@
 /** The events of a run as this page holds them: each once, in order, none missing. */
 
 import type { Answer } from '../api/service';
+import { sentenceCase } from '../numbers/format';
 
 export type LiveEvent = Answer<'/api/runs/{run}/events/poll'>['events'][number];
 export type Progress = LiveEvent['progress'];
@@ -47,7 +48,7 @@ export function append(feed: Feed, fresh: readonly LiveEvent[]): Feed {
 function entryOf({ sequence, event, line }: LiveEvent): Entry[] {
   if (!line) return [];
   const words = line.replaceAll(/(?<=[a-z])_(?=[a-z])/g, ' '); // names of tools and settings
-  return [{ sequence, at: event.at, line: words, opens: event.event === 'node_started' }];
+  return [{ sequence, at: event.at, line: sentenceCase(words), opens: event.event === 'node_started' }];
 }
 
 /** Whether `news` begins beyond what follows the feed. */

@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { fieldsOf, useCatalogueQuery, type Catalogue } from '../api/catalogue';
-import { problemOf } from '../api/problem';
+import { isMissing, problemOf } from '../api/problem';
 import {
   useDeleteScenarioMutation,
   useReplaceScenarioMutation,
@@ -18,6 +18,7 @@ import {
 } from '../api/scenarios';
 import type { Failure } from '../api/service';
 import { useMeQuery } from '../api/session';
+import { NoSuchPage } from '../app/errors';
 import { labelOf, textOf } from '../app/fields';
 import { IconAlertTriangle, IconCopy, IconTrash } from '../app/icons';
 import { Page, Panel } from '../app/Page';
@@ -47,6 +48,7 @@ export function Component() {
   const catalogue = useCatalogueQuery();
   const me = useMeQuery();
   const [copying, setCopying] = useState(false);
+  if (stored.data === undefined && isMissing(stored.error as Failure)) return <NoSuchPage />;
   return (
     <Page
       title={title(id)}

@@ -1,14 +1,4 @@
-import {
-  Button,
-  Group,
-  NumberInput,
-  Radio,
-  SegmentedControl,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-} from '@mantine/core';
+import { Button, Group, Radio, SegmentedControl, Select, SimpleGrid, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 
@@ -20,8 +10,10 @@ import {
   type Preferences,
   type StoredPreferences,
 } from '../api/session';
+import { NumberField } from '../app/NumberField';
 import { Page, Panel } from '../app/Page';
 import { Answered } from '../app/states';
+import { RISK_AVERSION } from './preferences';
 
 const NUMBERS: Preferences['number_format'][] = ['1,234.56', '1.234,56', '1 234,56', '1’234.56'];
 const DATES: Preferences['date_format'][] = ['YYYY-MM-DD', 'DD.MM.YYYY', 'DD/MM/YYYY', 'MM/DD/YYYY'];
@@ -69,7 +61,7 @@ function Form({ stored }: { stored: StoredPreferences }) {
               </Group>
             </Radio.Group>
             <div>
-              <Text size="sm" fw={500} id="density">
+              <Text size="sm" fw={600} id="density" mb={4}>
                 Density of tables
               </Text>
               <SegmentedControl
@@ -104,9 +96,12 @@ function Form({ stored }: { stored: StoredPreferences }) {
         </Panel>
         <Panel title="What forms propose">
           <Stack gap="sm">
-            <NumberInput
+            <NumberField
               label="Investment horizon"
+              description="Years that simulations look ahead; none leaves it to each form"
+              placeholder="None"
               suffix=" years"
+              allowDecimal={false}
               min={1}
               max={30}
               value={draft.horizon_years ?? ''}
@@ -114,7 +109,7 @@ function Form({ stored }: { stored: StoredPreferences }) {
             />
             <Select
               label="Risk tolerance"
-              description="Low proposes a risk aversion of 5, medium 2, high 1"
+              description={`A new strategy begins with a risk aversion of ${RISK_AVERSION.low} if it is low, ${RISK_AVERSION.medium} if medium, ${RISK_AVERSION.high} if high`}
               placeholder="None"
               clearable
               clearButtonProps={{ 'aria-label': 'Clear the risk tolerance' }}

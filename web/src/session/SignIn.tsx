@@ -55,7 +55,9 @@ export function SignIn() {
 
   const failure = error ?? authorization.error;
   const problem = failure === undefined ? null : problemOf(failure as Failure);
-  const wrongKey = problem?.status === 401 && originalArgs !== undefined && 'key' in originalArgs;
+  // a refusal of the form of a key repeats it, which must not stand on the page
+  const refused = problem?.status === 401 || problem?.status === 422;
+  const wrongKey = refused && originalArgs !== undefined && 'key' in originalArgs;
   return (
     <main className={classes.page}>
       <Paper withBorder radius="md" p="xl" className={classes.card}>

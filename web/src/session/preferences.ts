@@ -10,6 +10,13 @@ export const SCHEMES: Record<Preferences['theme'], MantineColorScheme> = {
   dark: 'dark',
 };
 
+/** What a form proposes for a tolerance of risk. */
+export const RISK_AVERSION: Record<NonNullable<Preferences['risk_tolerance']>, number> = {
+  low: 5,
+  medium: 2,
+  high: 1,
+};
+
 /** Applies the preferences to the theme, the density and the form of numbers; names that form. */
 export function useFollowedPreferences(preferences: Preferences | undefined): string {
   const { setColorScheme } = useMantineColorScheme();

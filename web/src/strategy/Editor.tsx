@@ -10,7 +10,7 @@ import { Failed, Waiting } from '../app/states';
 import { labelOf, textOf } from '../app/fields';
 import { ClashDialog } from '../drafts/ClashDialog';
 import type { DraftInUse } from '../drafts/drafts';
-import { evaluationOf, fieldOf, searchOf, type Draft } from './draft';
+import { evaluationOf, fieldOf, mistakesOf, searchOf, type Draft } from './draft';
 import classes from './Editor.module.css';
 import { Form } from './Form';
 import { Launch } from './Launch';
@@ -72,18 +72,19 @@ export function Editor({ use, catalogue, saving }: Props) {
       : draft.scenarios?.length === 0
         ? 'Choose a scenario, then start the search.'
         : problem?.status === INVALID
-          ? 'Correct the marked fields, then start the search.'
+          ? mistakesOf(problem.fields, draft, catalogue) || problem.text
           : null;
   const [weighed] = useDebouncedValue(search, ESTIMATE_PAUSE_MS);
   const estimate = useEstimateQuery(weighed, { skip: blocked !== null });
-  const errors = useMemo(() => {
-    const refused = estimate.error === undefined ? null : problemOf(estimate.error as Failure);
-    return { ...refused?.fields, ...problem?.fields };
-  }, [estimate.error, problem]);
+  const refused = useMemo(
+    () => (blocked !== null || estimate.error === undefined ? null : problemOf(estimate.error as Failure)),
+    [blocked, estimate.error],
+  );
+  const errors = useMemo(() => ({ ...refused?.fields, ...problem?.fields }), [refused, problem]);
   return (
     <div className={classes.editor}>
       <div className={classes.form}>
-        <Panel title="Rule and mandate" actions={saving}>
+        <Panel title="Your rule" actions={saving}>
           <Form
             draft={draft}
             catalogue={catalogue}
@@ -93,7 +94,17 @@ export function Editor({ use, catalogue, saving }: Props) {
             setAdvanced={open}
             change={change}
           />
-          <Launch request={search} estimate={estimate.data} refusal={estimate.error} blocked={blocked} />
+          <Launch
+            request={search}
+            estimate={estimate.data}
+            refusal={estimate.error}
+            blocked={
+              blocked ??
+              (refused?.status === INVALID
+                ? mistakesOf(refused.fields, draft, catalogue) || refused.text
+                : null)
+            }
+          />
         </Panel>
       </div>
       <ClashDialog
@@ -102,7 +113,7 @@ export function Editor({ use, catalogue, saving }: Props) {
         text={(path, value) => textOf(value, fieldOf(catalogue, path))}
       />
       <Stack gap="md" className={classes.preview}>
-        {problem !== null && (
+        {problem !== null && (problem.status !== INVALID || preview.data === undefined) && (
           <Failed error={preview.error} retry={preview.refetch} compact={preview.data !== undefined} />
         )}
         {preview.data === undefined ? (
@@ -113,7 +124,8 @@ export function Editor({ use, catalogue, saving }: Props) {
             rules={rules.data}
             rulesStale={rules.isFetching || (problem === null && pictured !== asked)}
             catalogue={catalogue}
-            stale={preview.isFetching || asked !== request || problem !== null}
+            stale={preview.isFetching || asked !== request}
+            outdated={problem !== null}
           />
         )}
       </Stack>

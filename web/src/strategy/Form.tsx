@@ -3,7 +3,6 @@ import {
   Collapse,
   Group,
   MultiSelect,
-  NumberInput,
   Select,
   SimpleGrid,
   Stack,
@@ -13,8 +12,9 @@ import {
 import { memo, useState } from 'react';
 
 import { FieldInput } from '../app/FieldInput';
+import { NumberField } from '../app/NumberField';
 import { IconChevronDown, IconChevronUp } from '../app/icons';
-import { title } from '../numbers/format';
+import { plural, title } from '../numbers/format';
 import { fieldsOf, inactive, valueOf, type Draft, type Part } from './draft';
 import { ImportPrices } from './ImportPrices';
 import { Options } from './Options';
@@ -52,6 +52,12 @@ const ADVANCED: readonly [Part, string][] = [
 ];
 const DEFAULT_SCENARIOS = 5;
 
+/** What a data set holds, such as `1 asset, 1990 to 2022`. */
+function periodOf({ symbols, first, last }: Catalogue['data'][number]): string {
+  const years = first && last ? `, ${first.slice(0, 4)} to ${last.slice(0, 4)}` : '';
+  return plural(symbols.length, 'asset') + years;
+}
+
 /** The fields of spec order: the basic ones, those of the chosen function beside it, the others on request. */
 export const Form = memo(function Form(props: Props) {
   const { draft, catalogue, scenarios, errors, advanced, setAdvanced, change } = props;
@@ -59,6 +65,7 @@ export const Form = memo(function Form(props: Props) {
   const chosen = catalogue.weight_functions.find(({ name }) => name === draft.config.weight_function);
   const field = (part: Part, name: string): Field | undefined =>
     fieldsOf(catalogue, part).find((each) => each.name === name);
+  const prices = catalogue.data.find(({ name }) => name === draft.universe);
   const input = ([part, name]: readonly [Part, string]) => {
     const row = field(part, name);
     if (row === undefined) return null;
@@ -88,6 +95,7 @@ export const Form = memo(function Form(props: Props) {
         <Select
           flex={1}
           label="Prices"
+          description={prices && periodOf(prices)}
           data={catalogue.data
             .filter(({ kind }) => kind === 'prices')
             .map(({ name }) => ({ value: name, label: name }))}
@@ -108,7 +116,7 @@ export const Form = memo(function Form(props: Props) {
       )}
       <Select
         label="Weight function"
-        description={chosen ? `weight = ${chosen.formula}` : undefined}
+        description={chosen ? `weight = ${chosen.formula.replaceAll('_', ' ')}` : undefined}
         data={catalogue.weight_functions.map(({ name, title: words }) => ({
           value: name,
           label: title(words),
@@ -143,13 +151,14 @@ export const Form = memo(function Form(props: Props) {
           The search
         </Text>
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-          <NumberInput
+          <NumberField
             label="Candidates"
             description="Rules that the search may try; more take longer, and raise the bar against luck"
             min={10}
             max={5000}
             step={10}
-            clampBehavior="blur"
+            allowDecimal={false}
+            filled
             value={draft.trials}
             error={errors.trials}
             onChange={(trials) => typeof trials === 'number' && change({ ...draft, trials })}

@@ -115,7 +115,7 @@ function Saved({ entries, named }: { entries: readonly Entry[]; named: (name: st
         <Table.Tbody>
           {entries.map((entry) => (
             <Table.Tr key={entry.id}>
-              <Table.Td>
+              <Table.Td className="name">
                 <Anchor component={Link} to={`/strategies/${entry.id}`} fw={600}>
                   {entry.latest.name}
                 </Anchor>

@@ -31,10 +31,12 @@ interface Props {
   catalogue: Catalogue;
   /** Whether a newer one is on its way; the old picture stays. */
   stale: boolean;
+  /** Whether it is of an earlier form, because the form as it stands has no preview. */
+  outdated: boolean;
 }
 
 /** What a strategy would have done: its numbers beside simple rules, its weight today, its wealth and its falls. */
-export function Preview({ picture, rules, rulesStale, catalogue, stale }: Props) {
+export function Preview({ picture, rules, rulesStale, catalogue, stale, outdated }: Props) {
   const { lines, today, curve, cautions, caveats, first_day: first, last_day: last } = picture;
   const own = rules?.find(({ subject }) => subject === 'strategy')?.history.metrics;
   const period = `${date(first)} to ${date(last)}, after costs`;
@@ -54,7 +56,8 @@ export function Preview({ picture, rules, rulesStale, catalogue, stale }: Props)
   );
   const end = (values: readonly number[] | undefined) => number(values?.at(-1) ?? Number.NaN, 1);
   return (
-    <Stack gap="md" className={classes.preview} data-stale={stale} aria-busy={stale}>
+    <Stack gap="md" className={classes.preview} data-stale={stale || outdated} aria-busy={stale}>
+      {outdated && <Text size="sm">The preview shows the last rule without a mistake.</Text>}
       {cautions.map(({ code, message }) => (
         <Alert
           key={code}

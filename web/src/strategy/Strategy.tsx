@@ -3,9 +3,10 @@ import { notifications } from '@mantine/notifications';
 import { useMemo, useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
-import { problemOf } from '../api/problem';
+import { isMissing, problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
-import { useMeQuery } from '../api/session';
+import { useMeQuery, usePreferencesQuery } from '../api/session';
+import { NoSuchPage } from '../app/errors';
 import { IconArrowsDiff, IconCopy } from '../app/icons';
 import { NameDialog } from '../app/NameDialog';
 import { Page } from '../app/Page';
@@ -13,7 +14,9 @@ import { Answered } from '../app/states';
 import { useDraft } from '../drafts/drafts';
 import { changedFields } from '../drafts/merge';
 import { SaveButtons } from '../drafts/SaveButtons';
-import { contentOf, draftOf, draftOfVersion, type Draft } from './draft';
+import { sentenceCase } from '../numbers/format';
+import { RISK_AVERSION } from '../session/preferences';
+import { contentOf, draftOf, draftOfVersion, fieldsOf, type Draft } from './draft';
 import { Editor } from './Editor';
 import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import {
@@ -37,6 +40,7 @@ export function NewStrategy() {
   const templates = useTemplatesQuery();
   const catalogue = useCatalogueQuery();
   const me = useMeQuery();
+  const preferences = usePreferencesQuery();
   const wanted = query.get('template') ?? FIRST_TEMPLATE;
   const template = templates.data?.find(({ name }) => name === wanted) ?? templates.data?.[0];
   return (
@@ -50,12 +54,16 @@ export function NewStrategy() {
             {({ name: owner }) => (
               <Answered query={catalogue}>
                 {(data) =>
-                  template === undefined ? null : (
+                  template === undefined || preferences.isLoading ? null : (
                     <Unsaved
                       key={wanted}
                       owner={owner}
                       id={`new:${wanted}`}
-                      initial={draftOf(template.rule, template.title)}
+                      initial={proposed(
+                        draftOf(template.rule, template.title),
+                        preferences.data?.preferences.risk_tolerance ?? null,
+                        data,
+                      )}
                       catalogue={data}
                     />
                   )
@@ -78,6 +86,9 @@ export function SavedStrategy() {
   const saved = useStrategyQuery(id);
   const catalogue = useCatalogueQuery();
   const me = useMeQuery();
+  const unknown =
+    versions.data !== undefined && !versions.data.some(({ version }) => String(version) === wanted);
+  if (unknown || (saved.data === undefined && isMissing(saved.error as Failure))) return <NoSuchPage />;
   const name = saved.data?.entry.latest.name ?? 'Strategy';
   return (
     <Page
@@ -261,12 +272,24 @@ function Copy({ entry }: { entry: Saved['entry'] }) {
   );
 }
 
+/** With the risk aversion that the user prefers, unless the template states one of its own. */
+function proposed(draft: Draft, tolerance: keyof typeof RISK_AVERSION | null, catalogue: Catalogue): Draft {
+  const field = fieldsOf(catalogue, 'mandate').find(({ name }) => name === 'risk_aversion');
+  if (tolerance === null || draft.mandate['risk_aversion'] !== field?.default) return draft;
+  return { ...draft, mandate: { ...draft.mandate, risk_aversion: RISK_AVERSION[tolerance] } };
+}
+
 function keyOf(owner: string, id: string): string {
   return `stratigos-draft:${owner}:${id}`;
 }
 
 function report(failure: Failure): void {
-  const { status, title, text } = problemOf(failure);
+  const { status, title, text, fields } = problemOf(failure);
+  const name = fields['name'] ?? /^name: (.*)/.exec(text)?.[1];
+  if (name !== undefined) {
+    notifications.show({ title: 'Please choose another name', message: sentenceCase(name) });
+    return;
+  }
   const message =
     status === CHANGED_ELSEWHERE
       ? 'A newer version was saved elsewhere. Look at both here, then save again.'

@@ -7,6 +7,7 @@ import {
   draftOfVersion,
   evaluationOf,
   inactive,
+  mistakesOf,
   searchOf,
   type Draft,
 } from './draft';
@@ -98,6 +99,27 @@ test('a search takes what differs from the defaults, and the preview the same da
   expect(preview).toMatchObject({ cash: '0.02', safe: 'BOND', window: { first_day: '2005-01-01' } });
   expect(preview).not.toHaveProperty('max_minutes');
   expect(evaluationOf(draft({}), CATALOGUE)).not.toHaveProperty('window');
+});
+
+test('mistakes are named by the labels and units of the form', () => {
+  const groups = [
+    {
+      name: 'mandate',
+      places: [],
+      fields: [field('target_volatility', { unit: 'fraction_per_year', minimum: 0.05, maximum: 0.2 })],
+    },
+    { name: 'request', places: [], fields: [field('first_day')] },
+  ];
+  const catalogue = { ...CATALOGUE, groups } as unknown as Catalogue;
+  const typed = { ...draft({}), mandate: { target_volatility: 9.99 } };
+  const errors = {
+    'mandate.target_volatility': '9.99 is not allowed; expected 0.05 to 0.2',
+    'mandate.min_weight': 'min_weight 0.9 is above max_weight 0.5',
+  };
+  expect(mistakesOf(errors, typed, catalogue)).toBe(
+    'Target volatility: 999% is not possible: 5% to 20%. ' +
+      'Smallest weight: smallest weight 0.9 is above largest weight 0.5',
+  );
 });
 
 test('a saved version is the draft that was saved', () => {

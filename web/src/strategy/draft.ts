@@ -1,7 +1,7 @@
 /** What a user has typed about a strategy, and the requests that it means. */
 
 import { fieldsOf as fieldsOfGroup, type Catalogue, type Field } from '../api/catalogue';
-import type { Options, Value, Values } from '../app/fields';
+import { errorOf, labelOf, type Options, type Value, type Values } from '../app/fields';
 import type { Content, EvaluationRequest, SearchRequest, Template, Version } from './requests';
 
 export type Part = 'mandate' | 'config';
@@ -129,6 +129,19 @@ function limitField(catalogue: Catalogue, [name, part]: readonly string[]): Fiel
   const field = fieldsOfGroup(catalogue, 'limits').find((each) => each.name === part);
   const limit = catalogue.limits.find((each) => each.name === name);
   return field && limit && part === 'bound' ? { ...field, unit: limit.unit } : field;
+}
+
+/** What is wrong with a request, by path, as one text with the labels and units of the form. */
+export function mistakesOf(errors: Record<string, string>, draft: Draft, catalogue: Catalogue): string {
+  const typed = { ...draft, ...draft.request };
+  return Object.entries(errors)
+    .map(([path, error]) => {
+      const value = path
+        .split('.')
+        .reduce<unknown>((from, name) => (from as Options | undefined)?.[name], typed);
+      return `${labelOf(path)}: ${errorOf(error, value, fieldOf(catalogue, path)) ?? ''}`;
+    })
+    .join('. ');
 }
 
 /** The preview is on the same days and with the same safe leg as the search. */

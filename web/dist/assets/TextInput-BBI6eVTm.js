@@ -1,1 +1,0 @@
-import{B as e,N as t,W as n}from"./service-woOlzD7M.js";import{ut as r}from"./index-BuRLez78.js";var i=n(),a=t(t=>{let n=e([`Input`,`InputWrapper`,`TextInput`],null,t);return(0,i.jsx)(r,{component:`input`,...n,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};
