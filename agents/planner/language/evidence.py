@@ -31,7 +31,7 @@ CONDITIONAL: Final = frozenset(
 )
 OF_SEARCH: Final = ("optimize", "explain")
 OF_DAYS: Final = (*OF_STRATEGY, "assess_risk")
-CHANGES: Final = re.compile(r"\W*(?:ok,? )?(?:and|what if|wht if|what about|how about)\b", re.IGNORECASE)
+CHANGES: Final = re.compile(r"(?:ok |so )*(?:and|what if|what about|how about)\b")
 """The beginning of a message that changes the last wish."""
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 
@@ -58,7 +58,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
         evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_DAYS)
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
-        evidence -= 0.6 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.text) else 0.4)
+        evidence -= 0.6 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
     return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
 
 
@@ -69,7 +69,7 @@ def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) 
     if ability.offer == "tearsheet" and not sheet and focus.last in OF_SEARCH:
         return -1.0  # the worst years of what was found
     if ability.offer == "scenarios" and not shown and focus.last in ("optimize", "explain", "simulate"):
-        if CHANGES.match(division.reading.text):
+        if CHANGES.match(division.reading.plain):
             return -3.0
         return -1.0 if not told or division.has("scenario") else 0.0
     if ability.offer == "evaluate" and focus.last in OF_SEARCH and division.has("template"):

@@ -115,6 +115,11 @@ class Reading:
     def quote(self, first: int, last: int) -> str:
         return self.text[self.words[first].start : self.words[last - 1].end]
 
+    @property
+    def plain(self) -> str:
+        """The words in full, without punctuation."""
+        return " ".join(word.text for word in self.words)
+
     def is_stop(self, n: int) -> bool:
         return self.words[n].text.removesuffix("'s") in STOP_WORDS
 

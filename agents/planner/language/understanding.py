@@ -114,7 +114,7 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
     small = _small_talk(reading, lexicon)
     if small or any(i.last - i.first >= HELP for i in parse(reading, lexicon, lambda m: m == HELPED).all("talk")):
         return Interpretation(talk=small or "help")
-    if UNDO.fullmatch(" ".join(word.text for word in reading.words)) and (undone := _undo(talk.done)):
+    if UNDO.fullmatch(reading.plain) and (undone := _undo(talk.done)):
         return Interpretation(calls=(undone,))
     return _interpret(reading, talk, _joined(text, earlier, talk))
 
@@ -123,8 +123,9 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     """What a message means, alone or together with an earlier one that was not acted on."""
     proposals = _proposals(reading, talk)
     replaced = _replaced(reading, talk)
-    chosen = replaced[0] if len(replaced) == 1 else _decide(proposals)
-    refers = joined and (OPENS.match(reading.text) or (REFERS.search(reading.text) and _changes(chosen)))
+    beyond = parse(reading, talk.lexicon, lambda meaning: meaning.kind in SCOPE).has("beyond")
+    chosen = replaced[0] if len(replaced) == 1 else None if beyond else _decide(proposals)
+    refers = joined and (OPENS.match(reading.plain) or (REFERS.search(reading.plain) and _changes(chosen)))
     if chosen is not None and not refers:
         return Interpretation(calls=(chosen.call,))
     answered = _decide(joined)
@@ -136,7 +137,7 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     told = [p for p in proposals if p.evidence >= LIKELY]
     likely = told or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not talk.lexicon.knows(w.text) for n, w in enumerate(reading.words))
-    beyond = (strange and not likely) or parse(reading, talk.lexicon, lambda m: m.kind in SCOPE).has("beyond")
+    beyond = beyond or (strange and not likely)
     return Interpretation(proposals=tuple(_different(likely or joined)[:OFFERED]), beyond=beyond)
 
 
@@ -145,12 +146,12 @@ def _changes(chosen: Proposal | None) -> bool:
     return chosen is not None and chosen.call.tool in (*BUILT_ON, "show_scenarios")
 
 
-OPENS: Final = re.compile(r"\W*(?:and|but|now|same|again|what if|what about|how about|then|or)\b", re.IGNORECASE)
-REFERS: Final = re.compile(r"\b(?:that|it|them|those|the same|instead)\b", re.IGNORECASE)
+OPENS: Final = re.compile(r"(?:ok |so )*(?:and|but|now|same|again|what if|what about|how about|then|or)\b")
+REFERS: Final = re.compile(r"\b(?:that|it|them|those|the same|instead)\b")
 """Words that refer to an earlier message, at the beginning and anywhere."""
 HELPED, HELP = ("talk", "help"), 4
 """Words of a question for help from which the rest of the message does not matter."""
-SCOPE: Final = ("beyond", "topic", "template")
+SCOPE: Final = ("beyond", "topic", "trigger", "amount", "function", "estimator", "template")
 """Kinds of words that tell whether a message is beyond the desk; "buy and hold" is no order to buy."""
 CHOICES: Final = (
     r"(?:yes|yep|yeah|y|sure|ok|okay|do it|go ahead|please do|exactly|1|one|(?:the )?(?:first|top)(?: one)?|that one)",
@@ -272,7 +273,7 @@ def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[
         name.text
         for name in names
         if name.kind in kinds
-        and name.last - name.first > 1
+        and (name.last - name.first > 1 or (ability.offer == "tearsheet" and name.kind == "function"))
         and not any(item.first <= name.first and name.last <= item.last for item in whole)
         and not any(item.kind in ability.kinds and item.first < name.last and name.first < item.last for item in whole)
     )
