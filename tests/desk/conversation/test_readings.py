@@ -45,6 +45,8 @@ def test_every_field_is_said_without_the_machinery(tool: str) -> None:
         ("evaluate_strategy", {"strategy": {"first_day": "2008", "last_day": "2008"}}, "strategy, in 2008"),
         ("simulate_wealth", {"plan": {"contribution": "500", "years": "20"}}, "500 each month paid in, over 20 years"),
         ("simulate_wealth", {"plan": {"withdrawal": "4% a year"}}, "4% a year taken out"),
+        ("simulate_wealth", {"plan": {"withdrawal": "four per cent"}}, ", four per cent taken out"),
+        ("assess_portfolio", {"horizon": "quarter"}, "over a quarter"),
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500", "weight": "60"}, {"asset": "cash"}]}},
          "60% in the S&P 500 and cash"),
         ("assess_portfolio", {"shocks": [{"factor": "sp500", "direction": "falls", "move": "-25%"}]},
@@ -58,3 +60,9 @@ def test_every_field_is_said_without_the_machinery(tool: str) -> None:
 )  # fmt: skip
 def test_a_call_is_said_as_a_person_would(tool: str, arguments: dict[str, Any], text: str) -> None:
     assert text in describe_call(tool, arguments)
+
+
+def test_an_amount_in_words_is_said_as_one_in_digits() -> None:
+    wish = {"base": "last", "target_volatility": "fifteen", "rebalancing": ["monthly"]}
+    text = describe_call("run_optimization", {"wish": wish}, lambda quote: f"<{quote}>")
+    assert text.endswith(", built on the last one, a target volatility of <fifteen>, monthly")
