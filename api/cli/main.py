@@ -1,5 +1,6 @@
 """All commands, and the mapping of errors to messages and exit codes."""
 
+import functools
 import io
 import os
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from api.cli.command_line import CommandLine
@@ -87,15 +89,19 @@ for command in (
     command.register(app)
 
 
+@functools.cache
+def _parser() -> TyperGroup:
+    """The parser of all commands, which takes 8 ms to build."""
+    return typer.main.get_group(app)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Execute one command line; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        answer = typer.main.get_command(app).main(
-            [*arguments] or ["--help"], prog_name="python -m api", standalone_mode=False
-        )
+        answer = _parser().main([*arguments] or ["--help"], prog_name="python -m api", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
         return _print_error(_usage(error))
