@@ -14,8 +14,6 @@ FRAGMENT: Final = 8
 """Most words of a message that, without a word for what to do, is about the last wish."""
 UNTOLD: Final = -5.0
 """Evidence for the estimate of a search where nothing is asked about it."""
-SHORT: Final = 4
-"""Most words of a question after one term."""
 IMPERATIVES: Final = {
     "simulate": "simulate", "project": "simulate", "evaluate": "evaluate", "backtest": "evaluate",
     "assess": "assess_risk evaluate", "compare": "compare_allocations compare_results explain", "estimate": "estimate",
@@ -90,8 +88,7 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
         i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items
     ):
         evidence += 1.0
-    ends = division.items[-1].kind == "term" or words[-1] == "again"
-    if ability.offer == "define_term" and ends and words[0] in ("what", "what's") and len(words) <= SHORT:
+    if ability.offer == "define_term" and _asks_for_term(division):
         evidence += 1.0
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
         evidence += 1.5
@@ -106,3 +103,18 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence -= 3.0
     verb = next((w for n, w in enumerate(words) if not division.reading.is_stop(n) and words[n - 1] != "the"), "")
     return evidence - 2.0 * (verb in IMPERATIVES and ability.offer not in IMPERATIVES[verb].split())
+
+
+KINDS_AROUND: Final = frozenset({"stop", "frame", "term"})
+
+
+def _asks_for_term(division: Parse) -> bool:
+    """Whether nothing but words without a meaning stands between "what" and the one term, and after the term."""
+    asked = [n for n, item in enumerate(division.items) if item.text.lower() in ("what", "what's")]
+    rest = division.items[asked[-1] :] if asked else ()
+    verb = {"what's", "is", "are"} & {item.text.lower() for item in rest}
+    return (
+        bool(verb)
+        and {item.kind for item in rest if item.text.lower() != "again"} <= KINDS_AROUND
+        and rest[-1].text != "there"
+    )

@@ -49,7 +49,7 @@ NAMES: Final = ("function", "estimator", "rebalancing", "template", "method", "c
 NOUNS: Final = {
     "function": ("function", "rule", "strategy", "weight function", "template", "vol control", "approach", "overlay"),
     "goal": ("goal", "objective"),
-    "estimator": ("estimator", "estimate", "vol", "volatility"),
+    "estimator": ("estimator", "estimate", "vol", "volatility", "vol estimate", "vol estimator"),
     "scenario": ("scenario", "case", "world"),
     "rebalancing": ("rebalancing", "rebalanced", "rebal", "rebalance", "trading"),
 }

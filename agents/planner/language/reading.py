@@ -60,7 +60,7 @@ NAMED: Final = tuple(
 SAVED: Final = re.compile(
     r"\b(?:load|saved|stored|reload)(?: up)?(?: the| my| one| it)*(?: strategy| rule| config)?"
     r"(?: (?:as|called|named|under))?,? "
-    rf"['\"]?(?!strateg|portfolio|data|rule|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
+    rf"['\"]?(?!strateg|portfolio|data|rule|with|by|here|so|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
     re.IGNORECASE,
 )
 HELD: Final = re.compile(r"%,? (?:of |in |to )?(?P<name>[A-Z]{2,5})\b(?![&'])|\b(?P<other>[A-Z]{2,5}),? \d+(?:\.\d+)?%")
@@ -166,7 +166,7 @@ def _spans(
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
         masked = masked[:start] + "q" * (end - start) + masked[end:]
-    for number in find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked)):
+    for number in find_numbers(TWO.sub(";", INDEX.sub(lambda m: "q" * len(m[0]), masked))):
         if _only_counts(number, folded[number.end :]):
             yield from over("frame", "count", number.start, number.end)
         elif number.unit not in ("ordinal", "code", "unread", "time"):
@@ -224,6 +224,8 @@ COUNT: Final = re.compile(
 )
 """What follows a number that only counts what is named anyway."""
 COUNTED: Final = re.compile(r"\b(?:paths?|trials?|seed|simulations?)\b[ :=]*#|# (?:paths?|trials?|simulations?)\b")
+TWO: Final = re.compile(r"(?<=\b\d\d) (?=\d{3} (?:trials?|paths?|configurations?|iterations?)\b)")
+"""Between two numbers that the reader of numbers would take for one, as in "target 15 200 trials"."""
 INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500|\b(?:m|pi)(?= ?=)|\ba? ?couple\b(?! of)")
 """What the reader of numbers would take for one: the index, symbols of parameters, two people."""
 

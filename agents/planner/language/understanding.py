@@ -125,7 +125,7 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     replaced = _replaced(reading, talk)
     beyond = parse(reading, talk.lexicon, lambda meaning: meaning.kind in SCOPE).has("beyond")
     chosen = replaced[0] if len(replaced) == 1 else None if beyond else _decide(proposals)
-    refers = joined and (OPENS.match(reading.plain) or (REFERS.search(reading.plain) and _changes(chosen)))
+    refers = joined and _refers(reading, chosen, joined[0])
     if chosen is not None and not refers:
         return Interpretation(calls=(chosen.call,))
     answered = _decide(joined)
@@ -141,9 +141,12 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     return Interpretation(proposals=tuple(_different(likely or joined)[:OFFERED]), beyond=beyond)
 
 
-def _changes(chosen: Proposal | None) -> bool:
+def _refers(reading: Reading, chosen: Proposal | None, joined: Proposal) -> bool:
     """Whether a call may be meant as a change of an earlier message that was not acted on."""
-    return chosen is not None and chosen.call.tool in (*BUILT_ON, "show_scenarios")
+    if chosen is None or {chosen.call.tool, joined.call.tool} == {"explain_result"}:
+        return False
+    changes = chosen.call.tool in (*BUILT_ON, "show_scenarios")
+    return bool(OPENS.match(reading.plain) or (changes and REFERS.search(reading.plain)))
 
 
 OPENS: Final = re.compile(r"(?:ok |so )*(?:and|but|now|same|again|what if|what about|how about|then|or)\b")
@@ -151,7 +154,7 @@ REFERS: Final = re.compile(r"\b(?:that|it|them|those|the same|instead)\b")
 """Words that refer to an earlier message, at the beginning and anywhere."""
 HELPED, HELP = ("talk", "help"), 4
 """Words of a question for help from which the rest of the message does not matter."""
-SCOPE: Final = ("beyond", "topic", "trigger", "amount", "function", "estimator", "template")
+SCOPE: Final = ("beyond", "topic", "trigger", "amount", "function", "estimator", "template", "sense")
 """Kinds of words that tell whether a message is beyond the desk; "buy and hold" is no order to buy."""
 CHOICES: Final = (
     r"(?:yes|yep|yeah|y|sure|ok|okay|do it|go ahead|please do|exactly|1|one|(?:the )?(?:first|top)(?: one)?|that one)",
