@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from agents.planner.language.form import MEASURES, Form, filled
-from agents.planner.language.holdings import legs_of, portfolio_of, shocks_of
+from agents.planner.language.form import Form, filled
+from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
 from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
-from agents.planner.language.windows import window_of
 from desk.conversation.focus import Focus
 from desk.conversation.quotes import split_period
 from quant.worlds.scenario import BUILT_IN
@@ -33,7 +32,7 @@ def evaluate(form: Form) -> dict[str, Any]:
     form.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
     strategy = filled({
         "template": template, "saved": next(iter(form.names("saved")), None), "weight_function": function,
-        **legs_of(form, lambda form: tuple(a for a in form.names("asset") if a != "cash")),
+        **legs_of(form),
         "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes, **window_of(form),
     })  # fmt: skip
     again = form.take("sense", "again")
@@ -167,7 +166,7 @@ def assess(form: Form) -> dict[str, Any]:
         words = form.reading.words
         factors = [i for i in form.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF]
         form.use(*factors)  # every beta is to the index
-    tail = {} if shocks else _tail(form)
+    tail = {} if shocks else levels_of(form)
     quotes = form.match({"percent": "holding", "currency": "amount", "large": "amount"}, holdings=True)
     form.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
@@ -177,26 +176,6 @@ def assess(form: Form) -> dict[str, Any]:
         form.ask("Is the loss an imagined fall, or one that may happen within that time?")
     tail = {} if "loss" in quotes else tail
     return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks, **tail, **window_of(form)})
-
-
-def _tail(form: Form) -> dict[str, str]:
-    """The level and the horizon of the losses: "99% VaR over 10 days", "in a month"."""
-    tail: dict[str, str] = {}
-    words = form.reading.words
-    named = ("value_at_risk", "expected_shortfall")
-    measures = [i for i in form.items if i.text.lower() in MEASURES or i.value in named]
-    for item in form.all("number"):
-        beside = any(len(form.between(item, measure)) <= 1 for measure in measures)
-        before = words[item.first - 1].text if item.first else ""
-        if item.unit in ("days", "weeks", "months", "quarters"):
-            tail["horizon"] = item.text
-        elif item.text.endswith("%") and 90.0 <= item.size < 100.0 and (beside or before == "at"):
-            tail["level"] = item.text
-        else:
-            continue
-        form.use(item)
-    span = next((word.text for word in words if word.text in ("day", "week", "month", "quarter")), None)
-    return {"horizon": span, **tail} if span and "horizon" not in tail else tail
 
 
 def compare_allocations(form: Form) -> dict[str, Any]:

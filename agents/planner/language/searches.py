@@ -4,15 +4,15 @@ import re
 from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
-from agents.planner.language.holdings import legs_of
-from agents.planner.language.lexicon import VOCABULARY
-from agents.planner.language.windows import window_of
+from agents.planner.language.holdings import legs_of, levels_of, window_of
 from desk.figures.guard.numbers import find_numbers
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.config import SearchSpace
 from quant.worlds.scenario import BUILT_IN, CYCLE
 
-TICKERS: Final = tuple(name for name in VOCABULARY["asset"] if name.isupper())
+USUAL: Final = tuple(scenario.name for scenario in BUILT_IN)
+SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
+"""Scenarios by the names of groups."""
 TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
 """Fields that only a search has."""
 
@@ -25,18 +25,18 @@ def search(form: Form) -> dict[str, Any]:
         implied["years"] = "years"
     _no_leverage(form)
     bounds = _weight_bounds(form)
-    quotes = form.match(implied, ("lookback", "weight")) | bounds
-    quotes.pop("lookbacks", None)
+    levels_of(form)
+    quotes = form.match(implied) | bounds
     if form.offer == "estimate":
         form.take("amount", "transaction_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
-        **window_of(form), **legs_of(form, _assets),
+        **window_of(form), **legs_of(form),
         "name": next(iter(form.names("name")), None), **quotes,
-        "lookbacks": tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback"),
         "weight_functions": form.choice("function", space.weight_functions),
         "estimators": form.choice("estimator", [name for name, row in ESTIMATORS.items() if row.searched]),
-        "rebalancing": form.choice("rebalancing", tuple(REBALANCING)), "inner": inner, "scenarios": _scenarios(form),
+        "rebalancing": form.choice("rebalancing", tuple(REBALANCING)), "inner": inner,
+        "scenarios": tuple(s for name in form.choice("scenario", USUAL) for s in SCENARIOS.get(name, (name,))),
         "engine": form.one("engine"), "worlds": form.one("worlds"), "goal": goal,
     })  # fmt: skip
     base = _base(form, wish)
@@ -57,24 +57,6 @@ def _weight_bounds(form: Form) -> dict[str, str]:
             form.use(cue, *after[:2], *form.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
     return {}
-
-
-def _assets(form: Form) -> tuple[str, ...]:
-    named = {i.value for i in form.items if i.kind == "asset" and i not in form.denied}
-    left_out = {i.value for i in form.denied} & {*TICKERS}
-    assets = tuple(asset for asset in form.choice("asset", TICKERS) if asset != "cash")
-    if named == {"stocks"} and left_out:
-        return tuple(ticker for ticker in TICKERS if ticker not in left_out)
-    return tuple(asset for asset in assets if asset != "stocks") if len(assets) > 1 else assets
-
-
-def _scenarios(form: Form) -> tuple[str, ...]:
-    usual = tuple(scenario.name for scenario in BUILT_IN)
-    groups = {i.value for i in form.items if i.kind == "scenario"} & {"all", "default"}
-    scenarios = form.choice("scenario", usual)
-    if groups:
-        return (*usual, CYCLE.name) if "all" in groups else usual
-    return scenarios
 
 
 def _inner_and_goal(form: Form) -> tuple[tuple[str, ...], str | None]:
