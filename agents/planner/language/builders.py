@@ -149,7 +149,7 @@ def scenarios(form: Form) -> dict[str, Any]:
 
 def add_scenario(form: Form) -> dict[str, Any]:
     names, like = form.names("name"), form.one("scenario")
-    quotes = form.match({})
+    quotes = form.match({}, {"asset cash": "cash_rate"})
     form.take("sense", "again")
     engine = form.one("engine")
     if len(names) != 1:
@@ -186,8 +186,6 @@ def compare_allocations(form: Form) -> dict[str, Any]:
     assets = form.names("asset")
     if not assets and form.focus.portfolio is not None:
         assets = tuple(h.asset for h in form.focus.portfolio.holdings if h.asset != "cash")
-    if "stocks" in assets and len(assets) > 1:
-        assets = tuple(a for a in assets if a != "stocks")
     if len(assets) < 2 and assets != ("stocks",) and not (form.built_on and not assets):
         form.ask("Between which assets? Name some of the bundled stocks, or say all stocks.")
     arguments = {"assets": list(assets), "methods": list(methods), "amount": quotes.get("amount")}

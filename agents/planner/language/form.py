@@ -18,6 +18,7 @@ FREE: Final = frozenset(
 )
 """Words that need not be used: they change nothing that the arguments do not say."""
 
+NO_NAMES: Final[Mapping[str, str]] = {}
 MEANINGFUL: Final = frozenset({"unknown", "amount", "number", "date", "name", "saved", "run", "split", "sense", *NAMES})
 
 
@@ -70,7 +71,10 @@ class Form(Parse):
             self.doubt(act)
 
     def names(self, kind: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(item.value for item in self.take(kind)))
+        names = dict.fromkeys(item.value for item in self.take(kind))
+        if len(names.keys() - {"cash"}) > 1:
+            names.pop("stocks", None)  # "the stocks AAPL and KO"
+        return tuple(names)
 
     def one(self, kind: str) -> str | None:
         names = self.names(kind)
@@ -95,11 +99,13 @@ class Form(Parse):
     def says(self, words: Set[str]) -> bool:
         return any(word.text in words for word in self.reading.words)
 
-    def match(self, implied: Mapping[str, str], *, holdings: bool = False) -> dict[str, Any]:
+    def match(
+        self, implied: Mapping[str, str], named: Mapping[str, str] = NO_NAMES, *, holdings: bool = False
+    ) -> dict[str, Any]:
         """The quote of each amount field; amounts without a place remain unused."""
         cues = [i for i in self.all("amount") if self.field_of(i.value)] + (self.all("asset") if holdings else [])
-        if not holdings and self.offer != "evaluate" and self.field_of("cash_rate"):  # a rule holds a share in cash
-            cues += [replace(item, kind="amount", value="cash_rate") for item in self.all("asset", "cash")]
+        for name, slot in named.items():
+            cues += [replace(item, kind="amount", value=slot) for item in self.all(*name.split())]
         self.pairs, self.other_pairs = assign(self, cues, implied)
         quotes: dict[str, Any] = {}
         for pair in (pair for pair in self.pairs if pair.slot):
@@ -120,6 +126,8 @@ class Form(Parse):
         name = BOUNDS.get(f"{side} {pair.slot}", "")
         name = name if name in self.fields else self.field_of(pair.slot) or ""
         if name == "min_weight" and not side:
+            name = self._bound(pair)
+        if not name:
             return self.used.discard(pair.amount)
         self._check(pair, name, side)
         self.use(*near)
@@ -130,6 +138,15 @@ class Form(Parse):
             self.ask(f"Which {spaced(name)} is meant? Several amounts are given.")
         quotes[name] = (*quotes.get(name, ()), text) if name == "lookbacks" else text
         return None
+
+    def _bound(self, pair: Pair) -> str:
+        """The bound that an amount is in "weights between 10% and 60%", or nothing."""
+        ends = [each.amount for each in self.pairs if each.cue == pair.cue]
+        joint = [item.text.lower() for item in self.between(ends[0], ends[-1])]
+        if len(ends) != 2 or not (joint in ([], ["to"]) or (joint == ["and"] and self.has("sense", "between"))):
+            return ""
+        self.take("sense", "between")
+        return "min_weight" if pair.amount == ends[0] else "max_weight"
 
     def _touches(self, relation: Item, pair: Pair) -> bool:
         """Whether a relation is about the pair: its amount follows, or nothing else stands between them."""

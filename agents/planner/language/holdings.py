@@ -117,7 +117,6 @@ def legs_of(form: Form) -> dict[str, Any]:
     index, bond = form.focus.own_legs
     safe = _safe_leg(form, bond)
     assets = tuple(asset for asset in form.choice("asset", TICKERS) if asset != "cash")
-    assets = tuple(asset for asset in assets if asset != "stocks") if len(assets) > 1 else assets
     if safe == bond and index and "my index" in form.reading.text.lower():
         assets = tuple(dict.fromkeys(index if name == "sp500" else name for name in assets))
     return {"safe": safe, "assets": assets}
