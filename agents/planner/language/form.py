@@ -82,6 +82,13 @@ class Form(Parse):
             self.ask(f"Which {spaced(kind)} is meant, {' or '.join(map(spaced, names))}?")
         return names[0] if names else None
 
+    def need(self, kind: str, question: str) -> str:
+        """The only name of a kind, or an empty one and a question."""
+        name = self.one(kind)
+        if name is None:
+            self.ask(question)
+        return name or ""
+
     def choice(self, kind: str, usual: Sequence[str]) -> tuple[str, ...]:
         """The names of a kind, or all others of `usual` where only names to leave out are given."""
         out = {item.value for item in self.denied if item.kind == kind}

@@ -114,6 +114,8 @@ def _fits(amount: Item, slot: str, *, by_money: bool) -> bool:
     """Whether the unit is one of the slot's; holdings are shares, or all of them money."""
     if slot == "holding" and is_money(amount):
         return by_money
+    if slot == "decay":
+        return 0.5 < amount.size / (100.0 if amount.unit == "percent" else 1.0) < 1.0
     if slot in MONEY and amount.unit == "plain":
         return amount.size >= LEAST_MONEY
     return amount.unit in UNITS.get(slot, _FRACTION) and not (is_money(amount) and slot not in UNITS)
