@@ -3,8 +3,9 @@
 import re
 from typing import Any, Final
 
-from agents.planner.language.form import Form, filled
+from agents.planner.language.form import QUESTIONS, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
+from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
 from desk.conversation.quotes import split_period
 from quant.worlds.scenario import BUILT_IN
@@ -28,7 +29,7 @@ def evaluate(form: Form) -> dict[str, Any]:
         dict.fromkeys(("percent", "plain"), "weight") if {template, function} & {"constant", "constant_weight"} else {}
     )
     share = ONLY_SHARE.get(function) or ONLY_SHARE.get(template)
-    quotes = form.match(IMPLIED | filled({"percent": share}) | implied, {"estimator ewma ewma_max": "decay"})
+    quotes = form.match(IMPLIED | filled({"percent": share}) | implied)
     quotes |= filled({"constant_weight": held})
     if "drawdown_cap" in quotes:
         form.take("sense", "upper")
@@ -92,12 +93,13 @@ def _held(form: Form) -> str | None:
 
 
 def save_strategy(form: Form) -> dict[str, Any]:
-    form.doubt_question("the strategy should be saved")
+    if form.says(QUESTIONS):
+        form.doubt("the strategy should be saved")
     form.take("function")
     form.take("template")
     if form.focus.strategy is None and form.focus.run is None and form.focus.rule is None:
         form.ask("There is nothing to save yet; look at a strategy before.")
-    return {"name": form.need("name", "Under which name? Say, save it as Core.")}
+    return {"name": form.one("name", "Under which name? Say, save it as Core.") or ""}
 
 
 def scenarios(form: Form) -> dict[str, Any]:
@@ -106,12 +108,12 @@ def scenarios(form: Form) -> dict[str, Any]:
 
 
 def add_scenario(form: Form) -> dict[str, Any]:
-    fields = form.match({}, {"asset cash": "cash_rate"})
+    fields = form.match({})
     fields |= filled({"like": form.one("scenario"), "engine": form.one("engine")})
     form.take("sense", "again")
     if not fields:
         form.ask("Like which scenario is it, and what is different there?")
-    name = form.need("name", "What is the new scenario called? Say, a scenario called Shock.")
+    name = form.one("name", "What is the new scenario called? Say, a scenario called Shock.") or ""
     return {"scenario": {"name": name, "like": "base_case"} | fields}
 
 
@@ -120,7 +122,7 @@ def assess(form: Form) -> dict[str, Any]:
     if any(item.text.lower() == "beta" for item in form.items):  # every beta is to the index
         form.use(*(i for i in form.all("asset", "sp500") if {"to", "against", "vs", "versus"} & {*form.before(i, 2)}))
     levels = {} if shocks else levels_of(form)
-    quotes = form.match({"percent": "holding", "currency": "amount", "large": "amount"}, holdings=True)
+    quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
@@ -151,8 +153,7 @@ def analyse(form: Form) -> dict[str, Any]:
 
 
 NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
-PLANNED: Final = {"percent": "holding", "currency": "amount", "large": "amount", "years": "years", "decades": "years",
-    "added": "contribution"}  # fmt: skip
+PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 
 
 def simulate(form: Form) -> dict[str, Any]:
@@ -203,7 +204,7 @@ def tearsheet(form: Form) -> dict[str, Any]:
         arguments["benchmark"] = later[0].value
         form.use(*later)
     run = _run(form)
-    portfolio = portfolio_of(form, form.match({"percent": "holding"}, holdings=True))
+    portfolio = portfolio_of(form, form.match({}, holdings=True))
     if portfolio.get("holdings"):
         arguments["portfolio"] = portfolio
         if run:
@@ -230,39 +231,31 @@ CRISES: Final = {
 def explain(form: Form) -> dict[str, Any]:
     topic, detail = form.topic, None
     if topic == "alternative":
-        detail = form.need("function", "Which weight function? Say, why not sigmoid.") or None
+        detail = form.one("function", "Which weight function? Say, why not sigmoid.")
     elif topic == "scenario":
-        detail = form.need("scenario", "In which scenario? Name one.") or None
+        detail = form.one("scenario", "In which scenario? Name one.")
         if detail in ("all", "default"):
             form.ask("In which scenario? Name one.")
     elif topic == "years":
         crises = [name for word, name in CRISES.items() if form.says({word})]
         detail = next(iter([day.text for day in form.take("date")] + crises), None)
-    for amount in form.all("number"):
-        last = form.reading.words[amount.last - 1].text
-        beside = {*form.before(amount), last}
-        if topic == "costs" and amount.unit == "multiple":
-            detail = detail or amount.text
-        elif not (
-            (topic == "ranking" and beside & {"top", "first", "finalists", "candidates"})
-            or (topic == "premium" and amount.text in ("0", "1", "2", "zero"))
-            or _repeats_request(form, amount.size / (100.0 if amount.unit == "percent" else 1.0))
-        ):
-            continue
-        form.use(amount)
+    elif topic == "costs":
+        multiples = [i for i in form.all("number") if i.unit == "multiple"][:1]
+        form.use(*multiples)
+        detail = next((i.text for i in multiples), None)
+    form.use(*(i for i in form.all("number") if _repeats_request(form, i)))
     for kind in ("worlds", "template", "split"):
         form.take(kind)
     return {"run": _run(form) or "last", "topic": topic, "detail": detail}
 
 
-def _repeats_request(form: Form, value: float) -> bool:
+def _repeats_request(form: Form, amount: Item) -> bool:
     """Whether a number only repeats the request: "a breach of the 20% drawdown"."""
-    request = form.focus.request
-    if request is None:
+    if form.focus.request is None:
         return False
-    limits = [limit.bound for limit in request.limits.defined().values()]
-    known = (*limits, request.mandate.target_volatility, float(request.trials))
-    return any(abs(value - other) < 1e-9 for other in known)
+    value = amount.size / (100.0 if amount.unit == "percent" else 1.0)
+    limits = [limit.bound for limit in form.focus.request.limits.defined().values()]
+    return any(abs(value - bound) < 1e-9 for bound in (*limits, form.focus.request.mandate.target_volatility))
 
 
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
@@ -281,11 +274,12 @@ def compare_results(form: Form) -> dict[str, Any]:
 
 
 def list_saved(form: Form) -> dict[str, Any]:
-    return {"what": form.need("kept", "A list of what? Say, my saved strategies.") or "strategies"}
+    return {"what": form.one("kept", "A list of what? Say, my saved strategies.") or "strategies"}
 
 
 def open_holdout(form: Form) -> dict[str, Any]:
-    form.doubt_question("the holdout should be opened")
+    if form.says(QUESTIONS):
+        form.doubt("the holdout should be opened")
     return {"run": _run(form) or "last"}
 
 

@@ -13,13 +13,19 @@ from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer
 from desk.optimization.reading.topics import Topic
 
-FREE: Final = frozenset(
-    (("amount", "amount"), *(("sense", value) for value in ("change", "yearly", "last", "only", "equally")))
-)
-"""Words that need not be used: they change nothing that the arguments do not say."""
-
-NO_NAMES: Final[Mapping[str, str]] = {}
 MEANINGFUL: Final = frozenset({"unknown", "amount", "number", "date", "name", "saved", "run", "split", "sense", *NAMES})
+FREE: Final = frozenset({"amount", "change", "yearly", "last", "only", "equally"})
+"""Cues and senses that need not be used: they change nothing that the arguments do not say."""
+QUESTIONS: Final = frozenset("what what's why when how does did".split())
+ASKING: Final = QUESTIONS | frozenset("is are was were do should who which has have".split())
+DIFFERENCES: Final = frozenset({"by", "another", "extra", "additional", "further"})
+BOUNDS: Final = {"upper weight": "max_weight", "lower weight": "min_weight", "upper transaction_cost": "max_cost"}
+"""Fields of a bound of an amount, where a tool has them."""
+LIMITS: Final = frozenset("drawdown value_at_risk expected_shortfall max_turnover max_cost max_leverage".split())
+FROM_BELOW: Final = frozenset("amount goal min_weight weight floor trials years".split())
+"""Amounts that may be the least of something."""
+HOLDING: Final = {"percent": "holding", "currency": "amount", "large": "amount"}
+"""What amounts without a cue are for in a portfolio."""
 
 
 @dataclass(kw_only=True)
@@ -44,9 +50,8 @@ class Form(Parse):
             following = [i for i in self.items if i.first >= negation.last and i.kind != "stop"]
             listed: list[Item] = []
             for item in following:
-                if item.kind not in NAMES or (listed and item.kind != listed[0].kind):
-                    break
-                if listed and self.breaks(listed[-1], item) and item.first - listed[-1].last > 1:
+                apart = bool(listed) and self.breaks(listed[-1], item) and item.first - listed[-1].last > 1
+                if item.kind not in NAMES or apart or (listed and item.kind != listed[0].kind):
                     break
                 listed.append(item)
             if listed and not (negation.value == "swap" and len(following) == len(self.items)):
@@ -59,16 +64,12 @@ class Form(Parse):
     def doubt(self, assumption: str) -> None:
         self.doubts.append(assumption)
 
-    def questions_something(self) -> bool:
-        """Whether the message asks and proposes no change: "is 10% sensible?", and not "what about 10%?"."""
-        words = [word.text for word in self.reading.words if word.text not in OPENERS]
-        opens = [item for item in self.items if item.kind == "sense" and item.value == "change"]
-        return bool(words) and words[0] in ASKING and not any(item.text.lower().startswith(words[0]) for item in opens)
+    def says(self, words: Set[str]) -> bool:
+        return any(word.text in words for word in self.reading.words)
 
-    def doubt_question(self, act: str) -> None:
-        """Doubt an act where the message asks something about it."""
-        if self.says(QUESTIONS):
-            self.doubt(act)
+    def before(self, item: Item, count: int = 1) -> list[str]:
+        """The words directly before an item."""
+        return [word.text for word in self.reading.words[max(0, item.first - count) : item.first]]
 
     def names(self, kind: str) -> tuple[str, ...]:
         names = dict.fromkeys(item.value for item in self.take(kind))
@@ -76,18 +77,14 @@ class Form(Parse):
             names.pop("stocks", None)  # "the stocks AAPL and KO"
         return tuple(names)
 
-    def one(self, kind: str) -> str | None:
+    def one(self, kind: str, question: str = "") -> str | None:
+        """The only name of a kind; without one the question is asked."""
         names = self.names(kind)
         if len(names) > 1:
             self.ask(f"Which {spaced(kind)} is meant, {' or '.join(map(spaced, names))}?")
-        return names[0] if names else None
-
-    def need(self, kind: str, question: str) -> str:
-        """The only name of a kind, or an empty one and a question."""
-        name = self.one(kind)
-        if name is None:
+        elif not names and question:
             self.ask(question)
-        return name or ""
+        return names[0] if names else None
 
     def choice(self, kind: str, usual: Sequence[str]) -> tuple[str, ...]:
         """The names of a kind, or all others of `usual` where only names to leave out are given."""
@@ -95,25 +92,17 @@ class Form(Parse):
         names = self.names(kind)
         if out & {*names}:
             self.ask(f"Is {spaced(min(out & {*names}))} wanted or left out? The message says both.")
-        if not out or not {*names} <= {"all", "default", "stocks"}:
-            return names
-        return tuple(name for name in usual if name not in out) if out & {*usual} else names
+        if out & {*usual} and {*names} <= {"all", "default", "stocks"}:
+            return tuple(name for name in usual if name not in out)
+        return names
 
-    def before(self, item: Item, count: int = 1) -> list[str]:
-        """The words directly before an item."""
-        return [word.text for word in self.reading.words[max(0, item.first - count) : item.first]]
-
-    def says(self, words: Set[str]) -> bool:
-        return any(word.text in words for word in self.reading.words)
-
-    def match(
-        self, implied: Mapping[str, str], named: Mapping[str, str] = NO_NAMES, *, holdings: bool = False
-    ) -> dict[str, Any]:
+    def match(self, implied: Mapping[str, str], *, holdings: bool = False) -> dict[str, Any]:
         """The quote of each amount field; amounts without a place remain unused."""
+        cash = [] if self.offer == "evaluate" else self.all("asset", "cash")  # a rule holds a share in cash
         cues = [i for i in self.all("amount") if self.field_of(i.value)] + (self.all("asset") if holdings else [])
-        for name, slot in named.items():
-            cues += [replace(item, kind="amount", value=slot) for item in self.all(*name.split())]
-        self.pairs, self.other_pairs = assign(self, cues, implied)
+        for slot, names in (("cash_rate", cash), ("decay", self.all("estimator", "ewma", "ewma_max"))):
+            cues += [replace(name, kind="amount", value=slot) for name in names if self.field_of(slot)]
+        self.pairs, self.other_pairs = assign(self, cues, {**(HOLDING if holdings else {}), **implied})
         quotes: dict[str, Any] = {}
         for pair in (pair for pair in self.pairs if pair.slot):
             self.use(pair.amount)
@@ -129,31 +118,17 @@ class Form(Parse):
     def _fill(self, pair: Pair, quotes: dict[str, Any]) -> None:
         """Put the quote into its field; a relation beside the amount chooses a bound."""
         near = [i for i in self.all("sense", "upper", "lower") if self._touches(i, pair)]
-        side = max((item.value for item in near), default="")
-        name = BOUNDS.get(f"{side} {pair.slot}", "")
-        name = name if name in self.fields else self.field_of(pair.slot) or ""
-        if name == "min_weight" and not side:
-            name = self._bound(pair)
-        if not name:
+        side = max((item.value for item in near), default="") or self._side(pair)
+        name, bound, text = self.field_of(pair.slot), BOUNDS.get(f"{side} {pair.slot}"), pair.amount.text
+        name = bound if bound in self.fields else name
+        if name is None or (name == "min_weight" and not side):
             return self.used.discard(pair.amount)
         self._check(pair, name, side)
         self.use(*near)
-        months = [i for i in self.all("sense", "monthly", "yearly") if i.first >= pair.amount.last]
-        self.use(*(month for month in months if len(self.between(pair.amount, month)) <= 1))
-        text = pair.amount.text
         if name != "lookbacks" and quotes.get(name, text) != text:
             self.ask(f"Which {spaced(name)} is meant? Several amounts are given.")
         quotes[name] = (*quotes.get(name, ()), text) if name == "lookbacks" else text
         return None
-
-    def _bound(self, pair: Pair) -> str:
-        """The bound that an amount is in "weights between 10% and 60%", or nothing."""
-        ends = [each.amount for each in self.pairs if each.cue == pair.cue]
-        joint = [item.text.lower() for item in self.between(ends[0], ends[-1])]
-        if len(ends) != 2 or not (joint in ([], ["to"]) or (joint == ["and"] and self.has("sense", "between"))):
-            return ""
-        self.take("sense", "between")
-        return "min_weight" if pair.amount == ends[0] else "max_weight"
 
     def _touches(self, relation: Item, pair: Pair) -> bool:
         """Whether a relation is about the pair: its amount follows, or nothing else stands between them."""
@@ -162,42 +137,32 @@ class Form(Parse):
             return after == pair.amount
         return any(self.near(relation, end, 0, "besides", "frame") for end in (pair.amount, pair.cue) if end)
 
+    def _side(self, pair: Pair) -> str:
+        """The end of a range that an amount is, as in "weights between 10% and 60%" or "from 10% to 60%"."""
+        ends = [each.amount for each in self.pairs if each.cue == pair.cue and pair.slot == "weight"]
+        joint = [item.text.lower() for item in self.between(ends[0], ends[-1])] if len(ends) == 2 else None
+        if joint not in ([], ["to"]) and not (joint == ["and"] and self.has("sense", "between")):
+            return ""
+        self.take("sense", "between")
+        return "lower" if pair.amount == ends[0] else "upper"
+
     def _check(self, pair: Pair, name: str, side: str) -> None:
-        """Ask about a lower bound, a number that may be a share or percent, and a change that is no value."""
-        amount = pair.amount
-        negations = [i for i in self.all("sense", "not") if pair.slot in LIMITS and not self.breaks(i, amount)]
+        """Ask about a lower bound of a limit, and about a change that is no value."""
+        negations = [i for i in self.all("sense", "not") if pair.slot in LIMITS and not self.breaks(i, pair.amount)]
         if side == "lower" and negations:  # "never lose more than"
             self.use(*negations)
         elif side == "lower" and pair.slot not in FROM_BELOW:
             self.ask(f"The {spaced(name)} can be limited from above only.")
         if side and name == "target_volatility":
             self.doubt("a strategy aims at its target volatility, and does not keep below it")
-        if amount.unit == "plain" and 1.0 < amount.size < 3.0 and pair.slot in ("volatility", "drawdown"):
-            self.ask("Is the amount a share or percent?")
-        words = [word.text for word in self.reading.words[max(0, amount.first - 1) : amount.last + 1]]
+        words = [word.text for word in self.reading.words[max(0, pair.amount.first - 1) : pair.amount.last + 1]]
         if (words[0] in DIFFERENCES or "more" in words[2:]) and (self.has("sense", "change") or self.built_on):
             self.ask("What is the new value? Please name it, and not the difference.")
 
     def leftover(self) -> list[Item]:
         """What no argument has used, in the order of the message."""
-        return [
-            item
-            for item in self.items
-            if item.kind in MEANINGFUL and item not in self.used and (item.kind, item.value) not in FREE
-        ]
-
-
-QUESTIONS: Final = frozenset("what what's why when how does did".split())
-ASKING: Final = QUESTIONS | frozenset("is are was were do should who which has have".split())
-OPENERS: Final = frozenset("and so ok but then well".split())
-DIFFERENCES: Final = frozenset({"by", "another", "extra", "additional", "further"})
-LIMITS: Final = frozenset(
-    "drawdown value_at_risk expected_shortfall max_turnover max_cost max_leverage max_weight".split()
-)
-FROM_BELOW: Final = frozenset("amount goal min_weight weight floor trials years".split())
-"""Amounts that may be the least of something."""
-BOUNDS: Final = {"upper weight": "max_weight", "lower weight": "min_weight", "upper transaction_cost": "max_cost"}
-"""Fields of a bound of an amount, where a tool has them."""
+        unused = [item for item in self.items if item.kind in MEANINGFUL and item not in self.used]
+        return [item for item in unused if item.kind not in ("amount", "sense") or item.value not in FREE]
 
 
 def filled(arguments: dict[str, Any]) -> dict[str, Any]:

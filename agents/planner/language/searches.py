@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from agents.planner.language.form import Form, filled
+from agents.planner.language.form import ASKING, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, window_of
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.config import SearchSpace
@@ -22,7 +22,7 @@ def search(form: Form) -> dict[str, Any]:
     implied |= {"years": "years"} if form.has("amount", "paths") else {}
     _accept_no_leverage(form)
     levels_of(form)
-    quotes = form.match(implied, {"asset cash": "cash_rate"})
+    quotes = form.match(implied)
     if form.offer == "estimate":
         form.take("amount", "transaction_cost")  # what the search costs
     inner, goal = form.names("method"), form.one("goal")
@@ -74,10 +74,10 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
         return
     if base == "last" and not wish:
         form.ask("What should change? The same search has the same result.")
-    asks_for_it = form.has("trigger") and form.reading.words[0].text not in ("should", "do")  # "which rule is best?"
+    first, changes = form.reading.words[0].text, [i.text.lower() for i in form.items if i.value == "change"]
+    asked_for = form.has("trigger") and first not in ("should", "do")  # "which rule is best?"
+    questioned = first in ASKING and not any(change.startswith(first) for change in changes) and not asked_for
     costs_multiplied = wish.keys() == {"transaction_cost"} and any(p.amount.unit == "multiple" for p in form.pairs)
     untold = not form.has("trigger") and not form.has("sense", "again")
-    if form.questions_something() and not asks_for_it:
-        form.doubt("a search is meant")
-    elif untold and (costs_multiplied or (base == "new" and TELLING.isdisjoint(wish))):
+    if questioned or (untold and (costs_multiplied or (base == "new" and TELLING.isdisjoint(wish)))):
         form.doubt("a search is meant")

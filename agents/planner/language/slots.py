@@ -6,8 +6,6 @@ from typing import Final
 
 from agents.planner.language.parsing import Parse
 from agents.planner.language.reading import Item
-from desk.base.errors import InvalidInput
-from desk.conversation import amounts, quotes
 from quant.strategies.family import PARAMETERS
 
 _FRACTION: Final = frozenset({"percent", "plain", "bps", "points"})
@@ -84,20 +82,12 @@ def is_money(amount: Item) -> bool:
 
 
 def _implied(amount: Item, implied: Mapping[str, str]) -> Iterator[tuple[float, Pair]]:
-    """What an amount without a cue is for; the tool's own reader must take a share."""
+    """What an amount without a cue is for; more than the whole is no share."""
     slot = implied.get("large" if amount.unit == "plain" and amount.size >= LARGE else amount.unit)
     if amount.text.startswith("+") and "added" in implied and is_money(amount):
         yield 0.0, Pair(amount, implied["added"])
-    elif slot is not None and (slot in ("holding", "years", *MONEY, *LISTED) or _readable(slot, amount)):
+    elif slot is not None and not (amount.unit == "percent" and amount.size > 100.0):
         yield UNCUED, Pair(amount, slot)
-
-
-def _readable(slot: str, amount: Item) -> bool:
-    try:
-        amounts.read_amount(fields_of(slot)[0], amount.text)
-    except InvalidInput:
-        return quotes.parse_multiple(amount.text) is not None and "multiple" in UNITS.get(slot, _FRACTION)
-    return True
 
 
 def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> Iterator[tuple[float, Pair]]:
@@ -139,12 +129,11 @@ def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> fl
 
 
 def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair]) -> float:
-    """Cost of two numbers for one slot, of money a month for anything but a flow, and of enormous limits."""
+    """Cost of two numbers for one slot, of money a month for anything but a flow."""
     monthly = period_of(parse, pair.amount) is not None
     cost = 3.0 * (pair.slot not in {"", *MANY} and any(other.slot == pair.slot for other in pairs))
     cost += 4.0 * (pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY)
-    cost += 1.0 * (pair.slot in FLOWS and not monthly)
-    return cost + 3.0 * (pair.slot in ("volatility", "drawdown") and pair.amount.size > 80.0)
+    return cost + 1.0 * (pair.slot in FLOWS and not monthly)
 
 
 def period_of(parse: Parse, amount: Item) -> Item | None:
