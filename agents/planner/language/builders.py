@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from agents.planner.language.form import QUESTIONS, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
-from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, is_money, period_of
+from desk.conversation.focus import Focus
 from desk.conversation.quotes import split_period
 from quant.worlds.scenario import BUILT_IN
 
@@ -14,29 +14,24 @@ OF_STRATEGY: Final = ("evaluate", "save_strategy")
 IMPLIED: Final = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
 ONLY_SHARE: Final[dict[str | None, str]] = {
     **dict.fromkeys(("risk_control", "inverse_vol", "inverse_vol_squared"), "volatility"),
-    **dict.fromkeys(("cppi", "tipp", "cppi_90"), "floor"),
-}
+    **dict.fromkeys(("cppi", "tipp", "cppi_90"), "floor"), **dict.fromkeys(("constant", "constant_weight"), "weight"),
+}  # fmt: skip
 """What a share is for in strategies with one share only, which needs no name."""
-HELD: Final = {"constant_weight", "constant", None}
 COMPARING: Final = frozenset("vs versus against compare compared".split())
 
 
 def evaluate(form: Form) -> dict[str, Any]:
-    focus = form.focus
     template, function = _rule(form)
-    held = _held(form) if {template, function} <= HELD else None
-    implied = (
-        dict.fromkeys(("percent", "plain"), "weight") if {template, function} & {"constant", "constant_weight"} else {}
-    )
-    share = ONLY_SHARE.get(function) or ONLY_SHARE.get(template)
-    quotes = form.match(IMPLIED | filled({"percent": share}) | implied)
-    quotes |= filled({"constant_weight": held})
-    if "drawdown_cap" in quotes:
-        form.take("sense", "upper")
-    whole = function is not None and form.has("trigger")
-    if held or implied:
-        continued = focus.last in OF_STRATEGY and _follows(form)
-        template, function = (None, "constant") if function or continued else ("constant_weight", None)
+    share = ONLY_SHARE.get(function or template)
+    held = _held(form) if share == "weight" or not (function or template) else None
+    implied = filled({"percent": share, "plain": share if share == "weight" else None})
+    quotes = form.match(IMPLIED | implied) | filled({"constant_weight": held})
+    form.take("sense", "upper" if "drawdown_cap" in quotes else "")
+    focus, told = form.focus, function is not None and form.has("trigger")
+    continued = focus.last in OF_STRATEGY
+    if held or share == "weight":
+        follows = form.has("sense", "change", "again") or form.reading.words[0].text == "and"
+        template, function = (None, "constant") if function or (continued and follows) else ("constant_weight", None)
         if "constant_weight" not in quotes:
             form.ask("Which weight is held all the time?")
     strategy = filled({
@@ -45,17 +40,16 @@ def evaluate(form: Form) -> dict[str, Any]:
         **window_of(form),
     })  # fmt: skip
     again = bool(form.take("sense", "again"))
-    known = any((focus.strategy, focus.rule, focus.run))
-    changes = again or form.has("sense", "change") or focus.last in OF_STRATEGY
-    whole = whole or {"template", "saved"} & {*strategy}
-    nothing = {*strategy} <= {"first_day", "last_day"} and not again and focus.last not in OF_STRATEGY
-    if not {"template", "saved", "weight_function"} & {*strategy} and (nothing or not known):
+    changes = again or (not told and not {"template", "saved"} & {*strategy})
+    last = _known(focus) and changes and (again or continued or form.has("sense", "change"))
+    if not last and not {"template", "saved", "weight_function"} & {*strategy}:
         form.ask("Which strategy? Name a weight function, a template or a saved strategy.")
-    return {"strategy": {"base": "last" if known and changes and (again or not whole) else "new", **strategy}}
+    return {"strategy": {"base": "last" if last else "new", **strategy}}
 
 
-def _follows(form: Form) -> bool:
-    return form.has("sense", "change", "again") or form.reading.words[0].text == "and"
+def _known(focus: Focus) -> bool:
+    """Whether a strategy was evaluated or found before."""
+    return any((focus.strategy, focus.rule, focus.run))
 
 
 def _rule(form: Form) -> tuple[str | None, str | None]:
@@ -97,7 +91,7 @@ def save_strategy(form: Form) -> dict[str, Any]:
         form.doubt("the strategy should be saved")
     form.take("function")
     form.take("template")
-    if form.focus.strategy is None and form.focus.run is None and form.focus.rule is None:
+    if not _known(form.focus):
         form.ask("There is nothing to save yet; look at a strategy before.")
     return {"name": form.one("name", "Under which name? Say, save it as Core.") or ""}
 
@@ -124,15 +118,13 @@ def assess(form: Form) -> dict[str, Any]:
     levels = {} if shocks else levels_of(form)
     quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
-    portfolio = portfolio_of(form, quotes)
+    portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("Of which portfolio? Name the assets with their shares.")
-    if "loss" in quotes and any(map(str.isdigit, "".join(levels.values()))):
+    if loss and any(map(str.isdigit, "".join(levels.values()))):
         form.ask("Is the loss an imagined fall, or one that may happen within that time?")
-    levels = {} if "loss" in quotes else levels
-    return {"portfolio": portfolio} | filled(
-        {"loss": quotes.get("loss"), "shocks": shocks, **levels, **window_of(form)}
-    )
+    arguments = {"loss": loss, "shocks": shocks, **({} if loss else levels), **window_of(form)}
+    return {"portfolio": portfolio} | filled(arguments)
 
 
 def compare_allocations(form: Form) -> dict[str, Any]:
@@ -146,10 +138,6 @@ def compare_allocations(form: Form) -> dict[str, Any]:
         form.ask("Between which assets? Name some of the bundled stocks, or say all stocks.")
     arguments = {"assets": list(assets), "methods": list(form.names("method")), "amount": quotes.get("amount")}
     return arguments | filled({"covariance": form.one("covariance")})
-
-
-def analyse(form: Form) -> dict[str, Any]:
-    return {"assets": list(form.names("asset"))}
 
 
 NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
@@ -243,19 +231,9 @@ def explain(form: Form) -> dict[str, Any]:
         multiples = [i for i in form.all("number") if i.unit == "multiple"][:1]
         form.use(*multiples)
         detail = next((i.text for i in multiples), None)
-    form.use(*(i for i in form.all("number") if _repeats_request(form, i)))
     for kind in ("worlds", "template", "split"):
         form.take(kind)
     return {"run": _run(form) or "last", "topic": topic, "detail": detail}
-
-
-def _repeats_request(form: Form, amount: Item) -> bool:
-    """Whether a number only repeats the request: "a breach of the 20% drawdown"."""
-    if form.focus.request is None:
-        return False
-    value = amount.size / (100.0 if amount.unit == "percent" else 1.0)
-    limits = [limit.bound for limit in form.focus.request.limits.defined().values()]
-    return any(abs(value - bound) < 1e-9 for bound in (*limits, form.focus.request.mandate.target_volatility))
 
 
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
@@ -271,10 +249,6 @@ def compare_results(form: Form) -> dict[str, Any]:
         form.doubt("the last two results are meant")
     first, second = (*runs, "last")[:2] if runs else ("previous", "last")
     return {"first": first, "second": second}
-
-
-def list_saved(form: Form) -> dict[str, Any]:
-    return {"what": form.one("kept", "A list of what? Say, my saved strategies.") or "strategies"}
 
 
 def open_holdout(form: Form) -> dict[str, Any]:

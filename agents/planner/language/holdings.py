@@ -83,28 +83,21 @@ def _is_share(item: Item, *, bare: bool) -> bool:
     return item.unit in ("percent", "points") or 0.0 < item.size < 1.0
 
 
-MEASURES: Final = frozenset("var|value at risk|daily var|cvar|es|expected shortfall|shortfall|confidence".split("|"))
+MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
 SPANS: Final = frozenset("day week month quarter".split())
-LEVELS: Final = (("days", 21.0), ("percent", 95.0), ("percent", 99.0))
-"""Horizon and levels of the losses that a search limits."""
 
 
 def levels_of(form: Form) -> dict[str, str]:
     """The level and the horizon of the losses: "99% VaR over 10 days", "in a month"."""
     levels: dict[str, str] = {}
-    of_search = form.offer != "assess_risk"
     measures = [i for i in form.items if i.text.lower() in MEASURES]
     for item in form.all("number"):
-        beside = any(form.near(item, measure, 1) for measure in measures)
-        high = item.unit in ("percent", "plain") and 90.0 <= item.size < 100.0
-        time = item.unit.rstrip("s") in SPANS and (beside or not of_search)
-        name = "horizon" if time else "level" if high and (beside or "at" in form.before(item)) else ""
-        if not name or name in levels:
-            continue
-        levels[name] = item.text
-        form.use(item)
-        if of_search and (item.unit, item.size) not in LEVELS:
-            form.ask("A search limits the losses of 21 days, at the levels of the report, 95% and 99%.")
+        beside = "at" in form.before(item) or any(form.near(item, measure, 1) for measure in measures)
+        level = item.unit in ("percent", "plain") and 90.0 <= item.size < 100.0 and beside
+        name = "horizon" if item.unit.rstrip("s") in SPANS else "level" if level else ""
+        if name and name not in levels:
+            levels[name] = item.text
+            form.use(item)
     span = next((word.text for word in form.reading.words if word.text in SPANS), None)
     return filled({"horizon": span}) | levels
 
@@ -114,46 +107,39 @@ TICKERS: Final = tuple(name for name in VOCABULARY["asset"] if name.isupper())
 
 def legs_of(form: Form) -> dict[str, Any]:
     """The safe leg and the other assets; "my index and my bond" are those of the only data set of such two."""
-    index, bond = form.focus.own_legs
-    safe = _safe_leg(form, bond)
-    assets = tuple(asset for asset in form.choice("asset", TICKERS) if asset != "cash")
-    if safe == bond and index and "my index" in form.reading.text.lower():
-        assets = tuple(dict.fromkeys(index if name == "sp500" else name for name in assets))
-    return {"safe": safe, "assets": assets}
-
-
-def _safe_leg(form: Form, bond: str | None) -> str | None:
-    """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND", or "my bond" itself."""
-    for cue in form.take("sense", "safe_leg"):
+    safe, (index, bond) = None, form.focus.own_legs
+    for cue in form.take("sense", "safe_leg"):  # "with BOND as the safe leg", "safe leg BOND", or "my bond" itself
         mine = bond if cue.text.lower() == "my bond" else None
-        beside = [i for i in form.all("asset") if i.value != "sp500" and form.near(i, cue)]
-        if beside and not (mine and beside[-1].first != cue.last):
-            form.use(beside[-1])
-            return beside[-1].value
-        if not mine:
+        beside = [i for i in form.all("asset") if i.value != "sp500" and form.near(i, cue)][-1:]
+        beside = [] if mine and beside and beside[0].first != cue.last else beside
+        form.use(*beside)
+        safe = next((i.value for i in beside), mine)
+        if safe is None:
             form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
-        return mine
-    return None
+    assets = [asset for asset in form.choice("asset", TICKERS) if asset != "cash"]
+    if safe == bond and index and "my index" in form.reading.text.lower():
+        assets = dict.fromkeys(index if name == "sp500" else name for name in assets)
+    return {"safe": safe, "assets": tuple(assets)}
 
 
-FROM: Final = frozenset("since from after starting between".split())
-UNTIL: Final = frozenset("until till to through before".split())
-THROUGH: Final = frozenset("come comes came get gets got go gone went live lived been".split())
-"""Words before "through 2008" that make it the time itself."""
+ENDS: Final = {
+    **dict.fromkeys("since from after starting between".split(), "first_day"),
+    **dict.fromkeys("until till to before".split(), "last_day"),
+}
+"""The day of a window before which each word stands."""
 
 
 def window_of(form: Form) -> dict[str, str]:
     """The first and the last day of the prices: "since 2005", "from March 2005 to 2015", of an evaluation "in 2008"."""
-    dates = [day.text for day in form.all("date")]
-    [*verb, before] = ["", *[word for day in form.all("date")[:1] for word in form.before(day, 2)]]
-    form.take("date")
+    dates = [(day.text, "".join(form.before(day))) for day in form.take("date")]
     if len(dates) == 2:
         form.take("sense", "between")
-        return {"first_day": dates[0], "last_day": dates[1]}
-    if len(dates) == 1 and before in FROM | UNTIL and not (before == "through" and verb[-1] in THROUGH):
-        return {"first_day" if before in FROM else "last_day": dates[0]}
-    if len(dates) == 1 and form.offer in ("evaluate", "assess_risk"):
-        return {"first_day": dates[0], "last_day": dates[0]}
+        return {"first_day": dates[0][0], "last_day": dates[1][0]}
+    for day, before in dates[: len(dates) == 1]:
+        if before in ENDS:
+            return {ENDS[before]: day}
+        if form.offer in ("evaluate", "assess_risk") and before != "through":
+            return {"first_day": day, "last_day": day}
     if dates:
         form.ask("Which days are the first and the last of the prices?")
     return {}

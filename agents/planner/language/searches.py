@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from agents.planner.language.form import ASKING, Form, filled
-from agents.planner.language.holdings import legs_of, levels_of, window_of
+from agents.planner.language.holdings import legs_of, window_of
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.config import SearchSpace
 from quant.worlds.scenario import BUILT_IN, CYCLE
@@ -14,6 +14,9 @@ SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
 TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
 """Fields that only a search has."""
 
+LIMIT_DAYS: Final = 21.0
+"""Horizon of the value at risk and of the shortfall that a search limits."""
+
 
 def search(form: Form) -> dict[str, Any]:
     request = form.focus.request
@@ -21,7 +24,9 @@ def search(form: Form) -> dict[str, Any]:
     implied = {"percent": "volatility", "bps": "transaction_cost"}
     implied |= {"years": "years"} if form.has("amount", "paths") else {}
     _accept_no_leverage(form)
-    levels_of(form)
+    measures = form.all("amount", "value_at_risk", "expected_shortfall")
+    days = [i for i in form.all("number") if i.unit == "days" and any(form.near(i, each) for each in measures)]
+    form.use(*(i for i in days if i.size == LIMIT_DAYS))
     quotes = form.match(implied)
     if form.offer == "estimate":
         form.take("amount", "transaction_cost")  # what the search costs
