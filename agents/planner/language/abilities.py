@@ -7,7 +7,6 @@ from typing import Any, Final, get_args
 from agents.planner.language import builders as build
 from agents.planner.language.form import Form
 from agents.planner.language.lexicon import Meaning
-from agents.planner.language.searches import search
 from agents.planner.language.slots import fields_of
 from desk.conversation.wishes import Offer, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
 from desk.optimization.reading.topics import Topic
@@ -66,9 +65,9 @@ _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
 }
 
 ABILITIES: Final[tuple[Ability, ...]] = (
-    Ability("optimize", "run_optimization", search, kinds=_SEARCH, fields=_SEARCHED,
+    Ability("optimize", "run_optimization", build.search, kinds=_SEARCH, fields=_SEARCHED,
             amounts=1.0, senses=_CHANGES),
-    Ability("estimate", "estimate_optimization", search,
+    Ability("estimate", "estimate_optimization", build.search,
             kinds=_SEARCH, fields=_SEARCHED, amounts=0.6, senses=_CHANGES),
     Ability("evaluate", "evaluate_strategy", build.evaluate, amounts=0.8,
             kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0,

@@ -30,7 +30,8 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     if money and (missing or len(money) < len(pairs)):
         form.ask("Which amount has each asset?")
     elif not money:
-        _check_shares(form, 1.0 if shares or each or not pairs else _sum([p.amount for p in pairs]), missing)
+        parts_of_one = [p.amount.size / (1.0 if _is_fraction(p.amount) else 100.0) for p in pairs]
+        _check_shares(form, 1.0 if shares or each or not pairs else math.fsum(parts_of_one), missing)
     part = "amount" if money else "weight"
     holdings = [filled({"asset": name, part: parts.get(name)}) for name in names]
     return filled({"amount": quotes.pop("amount", None), "holdings": holdings})
@@ -46,9 +47,9 @@ def _check_shares(form: Form, total: float, missing: int) -> None:
         form.doubt("the asset without a share has the rest")
 
 
-def _sum(amounts: list[Item]) -> float:
-    """The sum of shares; bare numbers are percent unless they are fractions of one."""
-    return math.fsum(a.size / (100.0 if a.unit == "percent" or a.size > 1.0 else 1.0) for a in amounts)
+def _is_fraction(amount: Item) -> bool:
+    """Whether a share is a fraction of one; other bare numbers are percent."""
+    return amount.unit == "plain" and abs(amount.size) <= 1.0
 
 
 MARKET: Final = ("crash", "market crash", "market", "markets", "equities", "equity market")
@@ -58,15 +59,17 @@ MARKET: Final = ("crash", "market crash", "market", "markets", "equities", "equi
 def shocks_of(form: Form) -> list[dict[str, str]]:
     """Moves of factors, as in "XOM -30%", "if the index falls by 30%" or "a drop of 30% in the index"."""
     shocks = list[dict[str, str]]()
-    for amount in form.all("number"):
+    moves = [i for i in form.all("number") if i.unit in ("percent", "points", "plain") and abs(i.size) < 100.0]
+    for amount in moves:
         beside = [i for i in form.all("asset") if i.last == amount.first or i.first == amount.last]
-        if re.match("[-+]", amount.text) and _is_share(amount, bare=True) and beside:
+        if re.match("[-+]", amount.text) and beside:
             factor = min(beside, key=lambda i: form.breaks(i, amount))
             direction = "falls" if amount.text.startswith("-") else "rises"
             shocks.append({"factor": factor.value, "direction": direction, "move": amount.text})
             form.use(amount, factor, *form.all("sense", "falls", "rises"))
     for move in form.all("sense", "falls", "rises"):
-        amounts = [i for i in form.all("number") if form.near(i, move, 1) and _is_share(i, bare=i.first == move.last)]
+        near = [i for i in moves if i not in form.used and form.near(i, move, 1)]
+        amounts = [i for i in near if i.unit != "plain" or _is_fraction(i) or i.first == move.last]
         market = any(i.text.lower() in MARKET and form.near(i, move, 1) for i in form.items)
         assets = [i for i in form.all("asset") if len(form.between(i, move)) <= (1 if market else 4)]
         assets.sort(key=lambda i: (len(form.between(i, move)), i.first > move.first))
@@ -75,12 +78,6 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
             shocks.append({"factor": factor, "direction": move.value, "move": amounts[0].text})
             form.use(move, amounts[0], *assets[:1])
     return shocks
-
-
-def _is_share(item: Item, *, bare: bool) -> bool:
-    if bare and item.unit == "plain":
-        return abs(item.size) < 100.0
-    return item.unit in ("percent", "points") or 0.0 < item.size < 1.0
 
 
 MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))

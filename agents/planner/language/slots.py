@@ -39,8 +39,6 @@ LEAST_MONEY, LARGE = 10.0, 1_000.0
 FAR: Final = 5.0
 """Distance beyond which a cue says nothing of an amount."""
 UNCUED, CLOSE_CALL = 2.5, 0.7
-WIDTH: Final = 120
-"""Assignments that are pursued at once."""
 
 
 def fields_of(slot: str) -> tuple[str, ...]:
@@ -66,14 +64,11 @@ def assign(parse: Parse, cues: Sequence[Item], implied: Mapping[str, str]) -> tu
             for price, pair in options
             if pair.cue is None or pair.slot in MANY - {"holding"} or all(o.cue != pair.cue for o in pairs)
         )
-        beam = sorted(rows, key=lambda row: row[0])[:WIDTH]
+        beam = sorted(rows, key=lambda row: row[0])[:120]  # enough to keep the best one
     cost, best = beam[0]
-    close = (pairs for other, pairs in beam[1:] if other - cost < CLOSE_CALL and _slots(pairs) != _slots(best))
-    return list(best), list(next(close, ()))
-
-
-def _slots(pairs: Sequence[Pair]) -> list[str]:
-    return [pair.slot for pair in pairs]
+    close = (pairs for other, pairs in beam[1:] if other - cost < CLOSE_CALL)
+    slots = [pair.slot for pair in best]
+    return list(best), list(next((pairs for pairs in close if [pair.slot for pair in pairs] != slots), ()))
 
 
 def is_money(amount: Item) -> bool:
@@ -141,15 +136,11 @@ def period_of(parse: Parse, amount: Item) -> Item | None:
     numbers = [item for item in parse.items if item.kind == "number"]
     for period in (i for i in parse.items if i.kind == "sense" and i.value in ("monthly", "yearly")):
         beside = [number for number in numbers if parse.near(number, period, 2)]
-        before = [n for n in beside if n.last <= period.first and not _joined(parse, n, period)]
-        after = [number for number in beside if number.first >= period.last]
-        if amount in (before[-1:] or after[:1]):
+        before = [n for n in beside if n.last <= period.first]
+        before = [n for n in before if not any(i.text.lower() in JOINING for i in parse.between(n, period))]
+        if amount in (before[-1:] or [number for number in beside if number.first >= period.last][:1]):
             return period
     return None
-
-
-def _joined(parse: Parse, left: Item, right: Item) -> bool:
-    return any(item.text.lower() in JOINING for item in parse.between(left, right))
 
 
 JOINING: Final = frozenset("and but then plus".split())
