@@ -15,6 +15,7 @@ from quant.worlds.scenario import BUILT_IN, CYCLE
 USUAL: Final = tuple(scenario.name for scenario in BUILT_IN)
 SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
 """Scenarios by the names of groups."""
+OPENERS: Final = frozenset("and so ok but then well".split())
 TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
 """Fields that only a search has."""
 
@@ -80,7 +81,8 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
         return
     if base == "last" and not wish:
         form.ask("What should change? The same search has the same result.")
-    first, changes = form.reading.words[0].text, [i.text.lower() for i in form.items if i.value == "change"]
+    first = next((word.text for word in form.reading.words if word.text not in OPENERS), "")
+    changes = [item.text.lower() for item in form.items if item.value == "change"]
     asked_for = form.has("trigger") and first not in ("should", "do")  # "which rule is best?"
     questioned = first in ASKING and not any(change.startswith(first) for change in changes) and not asked_for
     costs_multiplied = wish.keys() == {"transaction_cost"} and any(p.amount.unit == "multiple" for p in form.pairs)
@@ -292,26 +294,22 @@ CRISES: Final = {
     "dotcom": "Dot-com", "ltcm": "Long-Term Capital Management", "euro": "Euro debt", "covid": "COVID-19",
 }  # fmt: skip
 """Words that name a past crisis."""
+DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
+"""What the detail of a question is, by its topic; of costs it is a multiple."""
 
 
 def explain(form: Form) -> dict[str, Any]:
-    topic, detail = form.topic, None
-    if topic == "alternative":
-        detail = form.one("function", "Which weight function? Say, why not sigmoid.")
-    elif topic == "scenario":
-        detail = form.one("scenario", "In which scenario? Name one.")
-        if detail in ("all", "default"):
-            form.ask("In which scenario? Name one.")
-    elif topic == "years":
-        crises = [name for word, name in CRISES.items() if form.says({word})]
-        detail = next(iter([day.text for day in form.take("date")] + crises), None)
-    elif topic == "costs":
-        multiples = [i for i in form.all("number") if i.unit == "multiple"][:1]
-        form.use(*multiples)
-        detail = next((i.text for i in multiples), None)
-    for kind in ("worlds", "template", "split"):
-        form.take(kind)
-    return {"run": _run(form) or "last", "topic": topic, "detail": detail}
+    topic, kind = form.topic, DETAILS.get(form.topic or "", "")
+    items = [item for item in form.all(kind) if kind != "number" or item.unit == "multiple"]
+    details = list(dict.fromkeys(item.value for item in items))
+    form.use(*items)
+    if topic in ("alternative", "scenario") and (len(details) != 1 or details[0] in ("all", "default")):
+        form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
+    if topic == "years":
+        details += [name for word, name in CRISES.items() if form.says({word})]
+    for each in ("worlds", "template", "split"):
+        form.take(each)
+    return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 
 
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())

@@ -124,18 +124,20 @@ ENDS: Final = {
     **dict.fromkeys("until till to before".split(), "last_day"),
 }
 """The day of a window before which each word stands."""
+THROUGH: Final = frozenset("come came get got go gone went live lived been".split())
+"""Words before "through 2008" that make it the time itself."""
 
 
 def window_of(form: Form) -> dict[str, str]:
     """The first and the last day of the prices: "since 2005", "from March 2005 to 2015", of an evaluation "in 2008"."""
-    dates = [(day.text, "".join(form.before(day))) for day in form.take("date")]
+    dates = [(day.text, form.before(day, 2)) for day in form.take("date")]
     if len(dates) == 2:
         form.take("sense", "between")
         return {"first_day": dates[0][0], "last_day": dates[1][0]}
     for day, before in dates[: len(dates) == 1]:
-        if before in ENDS:
-            return {ENDS[before]: day}
-        if form.offer in ("evaluate", "assess_risk") and before != "through":
+        if ENDS.keys() & before[-1:]:
+            return {ENDS[before[-1]]: day}
+        if form.offer in ("evaluate", "assess_risk") and (before[-1:] != ["through"] or before[0] in THROUGH):
             return {"first_day": day, "last_day": day}
     if dates:
         form.ask("Which days are the first and the last of the prices?")

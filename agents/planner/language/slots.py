@@ -6,6 +6,8 @@ from typing import Final
 
 from agents.planner.language.parsing import Parse
 from agents.planner.language.reading import Item
+from desk.base.errors import InvalidInput
+from desk.conversation import amounts
 from quant.strategies.family import PARAMETERS
 
 _FRACTION: Final = frozenset({"percent", "plain", "bps", "points"})
@@ -77,12 +79,20 @@ def is_money(amount: Item) -> bool:
 
 
 def _implied(amount: Item, implied: Mapping[str, str]) -> Iterator[tuple[float, Pair]]:
-    """What an amount without a cue is for; more than the whole is no share."""
+    """What an amount without a cue is for, if the reader of a share takes it: 3% is no target volatility."""
     slot = implied.get("large" if amount.unit == "plain" and amount.size >= LARGE else amount.unit)
     if amount.text.startswith("+") and "added" in implied and is_money(amount):
         yield 0.0, Pair(amount, implied["added"])
-    elif slot is not None and not (amount.unit == "percent" and amount.size > 100.0):
+    elif slot is not None and (slot == "holding" or amount.unit != "percent" or _readable(slot, amount.text)):
         yield UNCUED, Pair(amount, slot)
+
+
+def _readable(slot: str, quote: str) -> bool:
+    try:
+        amounts.read_amount(fields_of(slot)[0], quote)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> Iterator[tuple[float, Pair]]:
