@@ -18,6 +18,24 @@ SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
 OPENERS: Final = frozenset("and so ok but then well".split())
 TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
 """Fields that only a search has."""
+OF_STRATEGY: Final = ("evaluate", "save_strategy")
+IMPLIED: Final = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
+ONLY_SHARE: Final[dict[str | None, str]] = {
+    **dict.fromkeys(("risk_control", "inverse_vol", "inverse_vol_squared"), "volatility"),
+    **dict.fromkeys(("cppi", "tipp", "cppi_90"), "floor"), **dict.fromkeys(("constant", "constant_weight"), "weight"),
+}  # fmt: skip
+"""What a share is for in strategies with one share only, which needs no name."""
+COMPARING: Final = frozenset("vs versus against compare compared".split())
+NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
+PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
+CRISES: Final = {
+    "financial": "Global financial crisis", "gfc": "Global financial crisis", "lehman": "Lehman", "dot": "Dot-com",
+    "dotcom": "Dot-com", "ltcm": "Long-Term Capital Management", "euro": "Euro debt", "covid": "COVID-19",
+}  # fmt: skip
+"""Words that name a past crisis."""
+DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
+"""What the detail of a question is, by its topic; of costs it is a multiple."""
+OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
 def search(form: Form) -> dict[str, Any]:
@@ -89,16 +107,6 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
     untold = not form.has("trigger") and not form.has("sense", "again")
     if questioned or (untold and (costs_multiplied or (base == "new" and TELLING.isdisjoint(wish)))):
         form.doubt("a search is meant")
-
-
-OF_STRATEGY: Final = ("evaluate", "save_strategy")
-IMPLIED: Final = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
-ONLY_SHARE: Final[dict[str | None, str]] = {
-    **dict.fromkeys(("risk_control", "inverse_vol", "inverse_vol_squared"), "volatility"),
-    **dict.fromkeys(("cppi", "tipp", "cppi_90"), "floor"), **dict.fromkeys(("constant", "constant_weight"), "weight"),
-}  # fmt: skip
-"""What a share is for in strategies with one share only, which needs no name."""
-COMPARING: Final = frozenset("vs versus against compare compared".split())
 
 
 def evaluate(form: Form) -> dict[str, Any]:
@@ -220,10 +228,6 @@ def compare_allocations(form: Form) -> dict[str, Any]:
     return arguments | filled({"covariance": form.one("covariance")})
 
 
-NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
-PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
-
-
 def simulate(form: Form) -> dict[str, Any]:
     quotes = form.match(PLANNED, holdings=True)
     _read_flows(form, quotes)
@@ -289,15 +293,6 @@ def _run(form: Form) -> str | None:
     return run or ("previous" if previous else None)
 
 
-CRISES: Final = {
-    "financial": "Global financial crisis", "gfc": "Global financial crisis", "lehman": "Lehman", "dot": "Dot-com",
-    "dotcom": "Dot-com", "ltcm": "Long-Term Capital Management", "euro": "Euro debt", "covid": "COVID-19",
-}  # fmt: skip
-"""Words that name a past crisis."""
-DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
-"""What the detail of a question is, by its topic; of costs it is a multiple."""
-
-
 def explain(form: Form) -> dict[str, Any]:
     topic, kind = form.topic, DETAILS.get(form.topic or "", "")
     items = [item for item in form.all(kind) if kind != "number" or item.unit == "multiple"]
@@ -310,9 +305,6 @@ def explain(form: Form) -> dict[str, Any]:
     for each in ("worlds", "template", "split"):
         form.take(each)
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
-
-
-OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
 def compare_results(form: Form) -> dict[str, Any]:

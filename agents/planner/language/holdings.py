@@ -9,6 +9,16 @@ from agents.planner.language.lexicon import VOCABULARY
 from agents.planner.language.reading import Item
 from agents.planner.language.slots import is_money
 
+TICKERS: Final = tuple(name for name in VOCABULARY["asset"] if name.isupper())
+MARKET: Final = ("crash", "market crash", "market", "markets", "equities", "equity market")
+"""Words for the index in a shock."""
+MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
+SPANS: Final = frozenset("day week month quarter".split())
+FROM: Final = frozenset("since from after starting between".split())
+UNTIL: Final = frozenset("until till to before".split())
+THROUGH: Final = frozenset("come came get got go gone went live lived been".split())
+"""Words before "through 2008" that make it the time itself."""
+
 
 def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     """Assets with their shares or money; one without a share is the rest, and without any share all are equal."""
@@ -52,10 +62,6 @@ def _is_fraction(amount: Item) -> bool:
     return amount.unit == "plain" and abs(amount.size) <= 1.0
 
 
-MARKET: Final = ("crash", "market crash", "market", "markets", "equities", "equity market")
-"""Words for the index in a shock."""
-
-
 def shocks_of(form: Form) -> list[dict[str, str]]:
     """Moves of factors, as in "XOM -30%", "if the index falls by 30%" or "a drop of 30% in the index"."""
     shocks = list[dict[str, str]]()
@@ -80,10 +86,6 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
     return shocks
 
 
-MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
-SPANS: Final = frozenset("day week month quarter".split())
-
-
 def levels_of(form: Form) -> dict[str, str]:
     """The level and the horizon of the losses: "99% VaR over 10 days", "in a month"."""
     levels: dict[str, str] = {}
@@ -97,9 +99,6 @@ def levels_of(form: Form) -> dict[str, str]:
             form.use(item)
     span = next((word.text for word in form.reading.words if word.text in SPANS), None)
     return filled({"horizon": span}) | levels
-
-
-TICKERS: Final = tuple(name for name in VOCABULARY["asset"] if name.isupper())
 
 
 def legs_of(form: Form) -> dict[str, Any]:
@@ -119,15 +118,6 @@ def legs_of(form: Form) -> dict[str, Any]:
     return {"safe": safe, "assets": tuple(assets)}
 
 
-ENDS: Final = {
-    **dict.fromkeys("since from after starting between".split(), "first_day"),
-    **dict.fromkeys("until till to before".split(), "last_day"),
-}
-"""The day of a window before which each word stands."""
-THROUGH: Final = frozenset("come came get got go gone went live lived been".split())
-"""Words before "through 2008" that make it the time itself."""
-
-
 def window_of(form: Form) -> dict[str, str]:
     """The first and the last day of the prices: "since 2005", "from March 2005 to 2015", of an evaluation "in 2008"."""
     dates = [(day.text, form.before(day, 2)) for day in form.take("date")]
@@ -135,8 +125,8 @@ def window_of(form: Form) -> dict[str, str]:
         form.take("sense", "between")
         return {"first_day": dates[0][0], "last_day": dates[1][0]}
     for day, before in dates[: len(dates) == 1]:
-        if ENDS.keys() & before[-1:]:
-            return {ENDS[before[-1]]: day}
+        if (FROM | UNTIL) & {*before[-1:]}:
+            return {"first_day" if before[-1] in FROM else "last_day": day}
         if form.offer in ("evaluate", "assess_risk") and (before[-1:] != ["through"] or before[0] in THROUGH):
             return {"first_day": day, "last_day": day}
     if dates:

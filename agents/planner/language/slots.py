@@ -36,6 +36,8 @@ LISTED: Final = {"lookback": _TIME, "weight": _FRACTION}
 """Cues beside which several amounts are listed."""
 MANY: Final = frozenset({"holding", "amount", *LISTED})
 """Slots that several amounts may fill."""
+JOINING: Final = frozenset("and but then plus".split())
+"""Words after which something else is said."""
 LEAST_MONEY, LARGE = 10.0, 1_000.0
 """From these values a number without a unit may be money where a cue says so, and anywhere."""
 FAR: Final = 5.0
@@ -151,7 +153,3 @@ def period_of(parse: Parse, amount: Item) -> Item | None:
         if amount in (before[-1:] or [number for number in beside if number.first >= period.last][:1]):
             return period
     return None
-
-
-JOINING: Final = frozenset("and but then plus".split())
-"""Words after which something else is said."""
