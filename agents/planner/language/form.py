@@ -72,9 +72,9 @@ class Form(Parse):
         return [word.text for word in self.reading.words[max(0, item.first - count) : item.first]]
 
     def names(self, kind: str) -> tuple[str, ...]:
-        names = dict.fromkeys(item.value for item in self.take(kind))
-        if len(names.keys() - {"cash"}) > 1:
-            names.pop("stocks", None)  # "the stocks AAPL and KO"
+        names = {item.value: item for item in self.take(kind)}
+        if len(names.keys() - {"cash"}) > 1 and names.pop("stocks", None) and self.says({"but"}):
+            self.ask("Which of the stocks are meant?")  # "all stocks but AAPL", and not "the stocks AAPL and KO"
         return tuple(names)
 
     def one(self, kind: str, question: str = "") -> str | None:

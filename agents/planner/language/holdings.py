@@ -91,8 +91,8 @@ def levels_of(form: Form) -> dict[str, str]:
     levels: dict[str, str] = {}
     measures = [i for i in form.items if i.text.lower() in MEASURES]
     for item in form.all("number"):
-        beside = "at" in form.before(item) or any(form.near(item, measure, 1) for measure in measures)
-        level = item.unit in ("percent", "plain") and 90.0 <= item.size < 100.0 and beside
+        beside = any(form.near(item, measure, 1) for measure in measures) and item.unit in ("percent", "plain")
+        level = 90.0 <= item.size < 100.0 and (beside or (item.unit == "percent" and "at" in form.before(item)))
         name = "horizon" if item.unit.rstrip("s") in SPANS else "level" if level else ""
         if name and name not in levels:
             levels[name] = item.text
