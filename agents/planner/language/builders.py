@@ -177,8 +177,7 @@ def _held(form: Form) -> str | None:
 def save_strategy(form: Form) -> dict[str, Any]:
     if form.says(QUESTIONS):
         form.doubt("the strategy should be saved")
-    form.take("function")
-    form.take("template")
+    form.use(*form.all("function"), *form.all("template"))
     if not _known(form.focus):
         form.ask("There is nothing to save yet; look at a strategy before.")
     return {"name": form.one("name", "Under which name? Say, save it as Core.") or ""}
@@ -302,8 +301,7 @@ def explain(form: Form) -> dict[str, Any]:
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
     if topic == "years":
         details += [name for word, name in CRISES.items() if form.says({word})]
-    for each in ("worlds", "template", "split"):
-        form.take(each)
+    form.use(*form.all("worlds"), *form.all("template"), *form.all("split"))
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 
 

@@ -68,7 +68,7 @@ def assign(parse: Parse, cues: Sequence[Item], implied: Mapping[str, str]) -> tu
             for price, pair in options
             if pair.cue is None or pair.slot in MANY - {"holding"} or all(o.cue != pair.cue for o in pairs)
         )
-        beam = sorted(rows, key=lambda row: row[0])[:120]  # enough to keep the best one
+        beam = sorted(rows, key=lambda row: row[0])[:120]
     cost, best = beam[0]
     close = (pairs for other, pairs in beam[1:] if other - cost < CLOSE_CALL)
     slots = [pair.slot for pair in best]
@@ -112,7 +112,7 @@ def _fits(amount: Item, slot: str, *, by_money: bool) -> bool:
     if slot == "holding" and is_money(amount):
         return by_money
     if slot == "decay":
-        return 0.5 < amount.size / (100.0 if amount.unit == "percent" else 1.0) < 1.0
+        return amount.unit in _RATIO and 0.5 < amount.size / (100.0 if amount.unit == "percent" else 1.0) < 1.0
     if slot in MONEY and amount.unit == "plain":
         return amount.size >= LEAST_MONEY
     return amount.unit in UNITS.get(slot, _FRACTION) and not (is_money(amount) and slot not in UNITS)
