@@ -16,6 +16,8 @@ USUAL: Final = tuple(scenario.name for scenario in BUILT_IN)
 SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
 """Scenarios by the names of groups."""
 OPENERS: Final = frozenset("and so ok but then well".split())
+LEVELS: Final = (("days", 21.0), ("percent", 95.0), ("percent", 99.0))
+"""Horizon and levels of the value at risk and of the shortfall that a search limits."""
 TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
 """Fields that only a search has."""
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
@@ -45,8 +47,8 @@ def search(form: Form) -> dict[str, Any]:
     implied |= {"years": "years"} if form.has("amount", "paths") else {}
     _accept_no_leverage(form)
     measures = form.all("amount", "value_at_risk", "expected_shortfall")
-    days = [i for i in form.all("number") if i.unit == "days" and any(form.near(i, each) for each in measures)]
-    form.use(*(i for i in days if i.size == 21.0))  # the horizon of the limits
+    levels = [i for i in form.all("number") if (i.unit, i.size) in LEVELS]
+    form.use(*(level for level in levels if any(form.near(level, measure) for measure in measures)))
     quotes = form.match(implied)
     if form.offer == "estimate":
         form.take("amount", "transaction_cost")  # what the search costs

@@ -121,7 +121,7 @@ class Form(Parse):
         side = max((item.value for item in near), default="") or self._side(pair)
         name, bound, text = self.field_of(pair.slot), BOUNDS.get(f"{side} {pair.slot}"), pair.amount.text
         name = bound if bound in self.fields else name
-        if name is None or (name == "min_weight" and not side):
+        if name is None or (pair.slot == "weight" and name == "min_weight" and not side):
             return self.used.discard(pair.amount)
         self._check(pair, name, side)
         self.use(*near)

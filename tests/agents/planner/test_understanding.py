@@ -267,6 +267,7 @@ def test_tools_get_the_arguments_of_the_message(text: str, tool: str, arguments:
         ("optimize sp500 at 12% vol, risk free rate is 0.5%", "cash_rate", "0.5%"),
         ("optimize the S&P 500 from 2010 to 2015 at 10% volatility", "last_day", "2015"),
         ("optimize AAPL, MSFT and KO with min 10% and max 50% per name, 250 trials", "min_weight", "10%"),
+        ("optimize the index with minimum weight 20% and maximum weight 80%", "min_weight", "20%"),
         ("optmize the index at 12% volatilty", "target_volatility", "12%"),
     ],
 )
@@ -285,7 +286,6 @@ def test_scenarios_but_one_are_all_others() -> None:
     "text",
     [
         "optimize the index with 12% vol and 15% vol",
-        "optimize the index with minimum weight 60% and maximum weight 40%",
         "optimize the index, 10% volatility below 8%",
         "optimize the frobnicated index",
         "optimize all stocks but AAPL at 10% volatility",
