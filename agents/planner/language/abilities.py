@@ -7,7 +7,6 @@ from typing import Any, Final, get_args
 from agents.planner.language import builders as build
 from agents.planner.language.form import Form
 from agents.planner.language.lexicon import Meaning
-from agents.planner.language.searches import search
 from agents.planner.language.slots import fields_of
 from desk.conversation.wishes import Offer, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
 from desk.optimization.reading.topics import Topic
@@ -66,9 +65,9 @@ _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
 }
 
 ABILITIES: Final[tuple[Ability, ...]] = (
-    Ability("optimize", "run_optimization", search, kinds=_SEARCH, fields=_SEARCHED,
+    Ability("optimize", "run_optimization", build.search, kinds=_SEARCH, fields=_SEARCHED,
             amounts=1.0, senses=_CHANGES),
-    Ability("estimate", "estimate_optimization", search,
+    Ability("estimate", "estimate_optimization", build.search,
             kinds=_SEARCH, fields=_SEARCHED, amounts=0.6, senses=_CHANGES),
     Ability("evaluate", "evaluate_strategy", build.evaluate, amounts=0.8,
             kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0,
@@ -88,7 +87,8 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     Ability("compare_allocations", "compare_allocations", build.compare_allocations,
             kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0}, fields=frozenset({"amount"}),
             senses="change against again"),
-    Ability("analyse_market", "analyse_market", build.analyse, kinds={"asset": 1.4}),
+    Ability("analyse_market", "analyse_market", lambda form: {"assets": list(form.names("asset"))},
+            kinds={"asset": 1.4}),
     Ability("simulate", "simulate_wealth", build.simulate, amounts=1.0,
             kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3}, fields=_fields(SavingsWish, PortfolioWish),
             senses=f"{_HOLDINGS} monthly yearly"),
@@ -103,7 +103,8 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     Ability("compare_results", "compare_results", build.compare_results,
             kinds={"run": 1.5}, senses="previous last against"),
     Ability("list_results", "list_results", lambda _: {}),
-    Ability("list_results", "list_saved", build.list_saved, kinds={"kept": 1.5}),
+    Ability("list_results", "list_saved", kinds={"kept": 1.5},
+            build=lambda form: {"what": form.one("kept", "A list of what? Say, my saved strategies.") or "strategies"}),
     Ability("open_holdout", "open_holdout", build.open_holdout, kinds={"run": 0.5},
             senses="last previous"),
     Ability("define_term", "define_term", build.define_term, kinds={"term": 1.4}),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from agents.planner.language.reading import Item
+from agents.planner.language.slots import FLOWS
 from desk.figures.guard.numbers import find_numbers
 
 BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strategy", "assess_portfolio",
@@ -11,30 +12,25 @@ BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strate
 """Tools whose last call a wish may change."""
 MERGED: Final = BUILT_ON[4:]
 """Those whose arguments hold the whole wish; the others keep theirs in the focus."""
+NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day assets asset factor benchmark".split())
+"""Fields that no bare amount replaces; shares of holdings change only together."""
 
 
 def quotes_of(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
-    """Where each amount stands, followed by it; shares of holdings change only together."""
+    """Where each amount stands, followed by it."""
     if isinstance(arguments, dict):
-        for name, value in arguments.items():
-            if name not in NOT_REPLACED:
-                yield from quotes_of(value, *path, name)
+        for name in arguments:
+            yield from () if name in NOT_REPLACED else quotes_of(arguments[name], *path, name)
     elif isinstance(arguments, list | tuple) and len(arguments) == 1:
         yield from quotes_of(arguments[0], *path, 0)
     elif isinstance(arguments, str) and len(find_numbers(arguments)) == 1:
         yield *path, arguments
 
 
-NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day assets asset factor benchmark".split())
-"""Fields that no bare amount replaces."""
-
-
 def fits(quote: str, amount: Item) -> bool:
     """Whether an amount may take the place of a quote: it has its unit, or none, and is of its size."""
-    [old], new = find_numbers(quote), amount.number
-    assert new is not None
-    ratio = (new.value or 0.0) / (old.value or 1.0)
-    return old.unit == new.unit or (new.unit == "plain" and 0.2 <= ratio <= 5.0)
+    [old] = find_numbers(quote)
+    return old.unit == amount.unit or (amount.unit == "plain" and 0.2 <= amount.size / (old.value or 1.0) <= 5.0)
 
 
 def replaced(arguments: Any, place: tuple[Any, ...], quote: str) -> Any:
@@ -51,7 +47,7 @@ def whole_of(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     for arguments in same:
         wish = arguments.get("wish") or arguments.get("strategy") or {}
-        whole = arguments if wish.get("base") == "new" or not whole else merged(whole, arguments)
+        whole = arguments if wish.get("base") == "new" else merged(whole, arguments)
     return whole
 
 
@@ -66,11 +62,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-FLOWS: Final = ("contribution", "withdrawal")
-
-
 def without_flows(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old arguments without payments, if the new ones name others "instead"."""
-    if "plan" not in old or not any(name in new.get("plan", {}) for name in FLOWS):
-        return old
-    return {**old, "plan": {name: value for name, value in old["plan"].items() if name not in FLOWS}}
+    flows = FLOWS & new.get("plan", {}).keys()
+    return {**old, "plan": {n: value for n, value in old["plan"].items() if n not in FLOWS}} if flows else old

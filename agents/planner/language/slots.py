@@ -1,26 +1,19 @@
 """Assigns the amounts of a message to the amount fields of a tool: each to the nearest cue that its unit fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agents.planner.language.parsing import Parse
 from agents.planner.language.reading import Item
 from desk.base.errors import InvalidInput
-from desk.conversation import amounts, quotes
+from desk.conversation import amounts
 from quant.strategies.family import PARAMETERS
 
 _FRACTION: Final = frozenset({"percent", "plain", "bps", "points"})
 _RATIO: Final = frozenset({"plain", "multiple", "percent"})
 _MONEY: Final = frozenset({"currency", "plain"})
 _TIME: Final = frozenset({"days", "weeks", "months", "quarters", "years", "decades", "plain"})
-
-
-FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    "volatility": ("target_volatility", "volatility"), "drawdown": ("max_drawdown", "drawdown_cap"),
-    "weight": ("constant_weight", "min_weight", "max_weight"), "lookback": ("lookback", "lookbacks"),
-}  # fmt: skip
-"""Fields of which a cue fills the first that the tool has; every other cue has the name of its field."""
 UNITS: Final[dict[str, frozenset[str]]] = {
     **dict.fromkeys(("max_turnover", "max_leverage", "bond_correlation"), _RATIO),
     **dict.fromkeys(("risk_aversion", "trials", "paths", "seed"), frozenset({"plain"})),
@@ -32,18 +25,24 @@ UNITS: Final[dict[str, frozenset[str]]] = {
     "lookback": _TIME, "years": frozenset({"years", "decades", "plain", "months"}),
 }  # fmt: skip
 """Units of each amount that is no fraction."""
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "volatility": ("target_volatility", "volatility"), "drawdown": ("max_drawdown", "drawdown_cap"),
+    "weight": ("constant_weight", "min_weight", "max_weight"), "lookback": ("lookback", "lookbacks"),
+}  # fmt: skip
+"""Fields of which a cue fills the first that the tool has; every other cue has the name of its field."""
 FLOWS: Final = frozenset({"contribution", "withdrawal"})
+MONEY: Final = FLOWS | {"amount", "goal"}
 LISTED: Final = {"lookback": _TIME, "weight": _FRACTION}
 """Cues beside which several amounts are listed."""
-MONEY: Final = FLOWS | {"amount", "goal"}
-LEAST_MONEY: Final = 10.0
-"""Below this a number without a currency is no money."""
+MANY: Final = frozenset({"holding", "amount", *LISTED})
+"""Slots that several amounts may fill."""
+JOINING: Final = frozenset("and but then plus".split())
+"""Words after which something else is said."""
+LEAST_MONEY, LARGE = 10.0, 1_000.0
+"""From these values a number without a unit may be money where a cue says so, and anywhere."""
 FAR: Final = 5.0
 """Distance beyond which a cue says nothing of an amount."""
-UNCUED: Final = 2.5
-CLOSE_CALL: Final = 0.7
-LARGE: Final = 1_000.0
-"""From this value a number without a unit may be money."""
+UNCUED, CLOSE_CALL = 2.5, 0.7
 
 
 def fields_of(slot: str) -> tuple[str, ...]:
@@ -55,30 +54,25 @@ class Pair:
     amount: Item
     slot: str
     """The name of a cue, `holding`, or empty where nothing takes the amount."""
-    cue: Item | None
+    cue: Item | None = None
 
 
-def assign(
-    parse: Parse, cues: Sequence[Item], implied: Mapping[str, str], many: frozenset[str]
-) -> tuple[list[Pair], list[Pair]]:
+def assign(parse: Parse, cues: Sequence[Item], implied: Mapping[str, str]) -> tuple[list[Pair], list[Pair]]:
     """The best assignment of the unused numbers, and a different one that is about as good, or an empty list."""
     beam: list[tuple[float, tuple[Pair, ...]]] = [(0.0, ())]
     for amount in parse.all("number"):
-        options = [(FAR + 1.0, Pair(amount, "", None)), *_implied(amount, implied), *_cued(parse, amount, cues)]
-        beam = sorted(
-            (
-                (cost + price + _implausible(parse, pair, pairs, many), (*pairs, pair))
-                for cost, pairs in beam
-                for price, pair in options
-                if pair.cue is None or pair.slot in many - {"holding"} or all(o.cue != pair.cue for o in pairs)
-            ),
-            key=lambda row: row[0],
-        )[:120]
+        options = [(FAR + 1.0, Pair(amount, "")), *_implied(amount, implied), *_cued(parse, amount, cues)]
+        rows = (
+            (cost + price + _implausible(parse, pair, pairs), (*pairs, pair))
+            for cost, pairs in beam
+            for price, pair in options
+            if pair.cue is None or pair.slot in MANY - {"holding"} or all(o.cue != pair.cue for o in pairs)
+        )
+        beam = sorted(rows, key=lambda row: row[0])[:120]
     cost, best = beam[0]
-    meaning = {(pair.amount, pair.slot) for pair in best}
-    other = next((list(p) for c, p in beam[1:] if c - cost < CLOSE_CALL and {(x.amount, x.slot) for x in p} != meaning),
-                 [])  # fmt: skip
-    return list(best), other
+    close = (pairs for other, pairs in beam[1:] if other - cost < CLOSE_CALL)
+    slots = [pair.slot for pair in best]
+    return list(best), list(next((pairs for pairs in close if [pair.slot for pair in pairs] != slots), ()))
 
 
 def is_money(amount: Item) -> bool:
@@ -86,46 +80,48 @@ def is_money(amount: Item) -> bool:
     return amount.unit == "currency" or (amount.unit == "plain" and amount.size >= LARGE)
 
 
-def _implied(amount: Item, implied: Mapping[str, str]) -> list[tuple[float, Pair]]:
-    if amount.text.startswith("+") and "added" in implied and is_money(amount):
-        return [(0.0, Pair(amount, implied["added"], None))]
+def _implied(amount: Item, implied: Mapping[str, str]) -> Iterator[tuple[float, Pair]]:
+    """What an amount without a cue is for, if the reader of a share takes it: 3% is no target volatility."""
     slot = implied.get("large" if amount.unit == "plain" and amount.size >= LARGE else amount.unit)
-    return [(UNCUED, Pair(amount, slot, None))] if slot and _readable(slot, amount) else []
+    if amount.text.startswith("+") and "added" in implied and is_money(amount):
+        yield 0.0, Pair(amount, implied["added"])
+    elif slot is not None and (slot == "holding" or amount.unit != "percent" or _readable(slot, amount.text)):
+        yield UNCUED, Pair(amount, slot)
 
 
-def _readable(slot: str, amount: Item) -> bool:
-    """Whether a number without a cue could be meant: the tool's own reader takes it."""
-    if slot in ("holding", *MONEY, "years", "lookback", "trials"):
-        return True
+def _readable(slot: str, quote: str) -> bool:
     try:
-        amounts.read_amount(fields_of(slot)[0], amount.text)
+        amounts.read_amount(fields_of(slot)[0], quote)
     except InvalidInput:
-        return quotes.parse_multiple(amount.text) is not None and "multiple" in UNITS.get(slot, _FRACTION)
+        return False
     return True
 
 
-def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> list[tuple[float, Pair]]:
-    options: list[tuple[float, Pair]] = []
+def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> Iterator[tuple[float, Pair]]:
     assets = {cue.value for cue in cues if cue.kind == "asset"}
-    money = [i for i in parse.items if i.kind == "number" and is_money(i)]
-    by_money = 1 < len(assets) <= len(money)
+    by_money = 1 < len(assets) <= sum(i.kind == "number" and is_money(i) for i in parse.items)
     for cue in cues:
         slot = "holding" if cue.kind == "asset" else cue.value
-        if slot in MONEY and amount.unit == "plain" and amount.size < LEAST_MONEY:
-            continue
-        fits = amount.unit in UNITS.get(slot, _FRACTION)
-        if slot == "holding" and is_money(amount):
-            fits = by_money
-        fits = fits and not (is_money(amount) and slot not in MONEY and slot != "holding" and slot not in UNITS)
-        if fits and (distance := _distance(parse, amount, cue, cues)) <= FAR:
-            options.append((distance, Pair(amount, slot, cue)))
-    return options
+        distance = _distance(parse, amount, cue, cues) if _fits(amount, slot, by_money=by_money) else FAR + 1.0
+        if distance <= FAR:
+            yield distance, Pair(amount, slot, cue)
+
+
+def _fits(amount: Item, slot: str, *, by_money: bool) -> bool:
+    """Whether the unit is one of the slot's; holdings are shares, or all of them money."""
+    if slot == "holding" and is_money(amount):
+        return by_money
+    if slot == "decay":
+        return amount.unit in _RATIO and 0.5 < amount.size / (100.0 if amount.unit == "percent" else 1.0) < 1.0
+    if slot in MONEY and amount.unit == "plain":
+        return amount.size >= LEAST_MONEY
+    return amount.unit in UNITS.get(slot, _FRACTION) and not (is_money(amount) and slot not in UNITS)
 
 
 def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> float:
     between = parse.between(amount, cue)
     listed = [i for i in between if {i.unit, amount.unit} <= LISTED.get(cue.value, frozenset())]
-    after = parse.reading.gaps[cue.last] if cue.last < len(parse.reading.gaps) else ""
+    after = "".join(parse.reading.gaps[cue.last : cue.last + 1])
     cost = 0.0 if cue.last <= amount.first else 0.25
     cost += 1.6 * parse.breaks(amount, cue) * (0.1 if listed else 0.3 if "=" in after or ":" in after else 1.0)
     for item in between:
@@ -135,45 +131,25 @@ def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> fl
             cost += 3.5
         else:
             cost += {"stop": 0.3, "frame": 0.4, "sense": 0.5}.get(item.kind, 1.0)
-        if item.text.lower() in ("and", "but", "plus", "then") and not listed:
-            cost += 1.2
+        cost += 1.2 * (item.text.lower() in JOINING and not listed)
     return cost
 
 
-def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozenset[str]) -> float:
-    """Cost of two numbers for one slot, and of money a month for anything but a flow."""
-    if not pair.slot:
-        return 0.0
-    cost = 3.0 * (pair.slot not in many and any(other.slot == pair.slot for other in pairs))
+def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair]) -> float:
+    """Cost of two numbers for one slot, of money a month for anything but a flow."""
     monthly = period_of(parse, pair.amount) is not None
-    if pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY:
-        cost += 4.0
-    if pair.slot in FLOWS:
-        cost += 0.0 if monthly else 1.0
-    if pair.slot in ("volatility", "drawdown") and pair.amount.size > 80.0:
-        cost += 3.0
-    return cost
-
-
-JOINING: Final = frozenset("and but then plus".split())
-"""Words between an amount and the period of another one."""
-
-
-def _of_other(parse: Parse, other: Item, period: Item) -> bool:
-    """Whether a period belongs to the number before it: "5% withdrawals a year on EUR 1m"."""
-    return other.last <= period.first and all(item.kind == "amount" for item in parse.between(other, period))
+    cost = 3.0 * (pair.slot not in {"", *MANY} and any(other.slot == pair.slot for other in pairs))
+    cost += 4.0 * (pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY)
+    return cost + 1.0 * (pair.slot in FLOWS and not monthly)
 
 
 def period_of(parse: Parse, amount: Item) -> Item | None:
-    """The "a month" or "a year" that stands beside an amount, or before its clause."""
+    """The "a month" or "a year" after an amount, or before one where it follows no other: "monthly 500"."""
     numbers = [item for item in parse.items if item.kind == "number"]
-    beside = (
-        item
-        for item in parse.items
-        if item.kind == "sense"
-        and item.value in ("monthly", "yearly")
-        and parse.near(amount, item, 2)
-        and not (item.first >= amount.last and JOINING & {each.text.lower() for each in parse.between(amount, item)})
-        and not any(other != amount and _of_other(parse, other, item) for other in numbers)
-    )
-    return min(beside, key=lambda item: (item.first < amount.first, abs(item.first - amount.last)), default=None)
+    for period in (i for i in parse.items if i.kind == "sense" and i.value in ("monthly", "yearly")):
+        beside = [number for number in numbers if parse.near(number, period, 2)]
+        before = [n for n in beside if n.last <= period.first]
+        before = [n for n in before if not any(i.text.lower() in JOINING for i in parse.between(n, period))]
+        if amount in (before[-1:] or [number for number in beside if number.first >= period.last][:1]):
+            return period
+    return None

@@ -58,6 +58,7 @@ def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
     [
         "how would 60% S&P 500 and 40% cash have done?",
         "backtest 40% cash 60% spx",
+        "backtest spx 60% cash 40%",
         "what if we just held 60% in the index, rest in cash",
     ],
 )
@@ -236,6 +237,7 @@ def test_a_word_without_a_use_is_asked_about(text: str, focus: Focus, word: str)
         ("simulate $2m in the S&P 500 for 25 years, taking out 4% a year", "simulate_wealth",
          {"plan": {"portfolio": {"amount": "$2m", "holdings": [{"asset": "sp500"}]}, "years": "25 years",
                    "withdrawal": "4% a year"}}),
+        ("ES 97.5 over 10d: 30 AAPL 30 AMD 40 XOM", "assess_portfolio", {"level": "97.5", "horizon": "10d"}),
         ("beta of AAPL to the index", "assess_portfolio", {"portfolio": {"holdings": [{"asset": "AAPL"}]}}),
         ("save it as Keller family", "save_strategy", {"name": "Keller family"}),
         ("tear sheet of the winner, no benchmark", "show_tearsheet", {"run": "last", "benchmark": "none"}),
@@ -258,6 +260,7 @@ def test_tools_get_the_arguments_of_the_message(text: str, tool: str, arguments:
         ("optimize sp500 at 12% vol, risk free rate is 0.5%", "cash_rate", "0.5%"),
         ("optimize the S&P 500 from 2010 to 2015 at 10% volatility", "last_day", "2015"),
         ("optimize AAPL, MSFT and KO with min 10% and max 50% per name, 250 trials", "min_weight", "10%"),
+        ("optimize the index with minimum weight 20% and maximum weight 80%", "min_weight", "20%"),
         ("optmize the index at 12% volatilty", "target_volatility", "12%"),
     ],
 )
@@ -266,13 +269,20 @@ def test_amounts_are_read_beside_their_cues(text: str, field: str, quote: str) -
     assert (tool, arguments["wish"][field]) == ("run_optimization", quote)
 
 
+def test_scenarios_but_one_are_all_others() -> None:
+    _, arguments = call_of("optimize the index at 10% volatility in all scenarios except the bear market")
+    assert "bear_market" not in arguments["wish"]["scenarios"]
+    assert {"base_case", "high_volatility"} <= {*arguments["wish"]["scenarios"]}
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "optimize the index with 12% vol and 15% vol",
-        "optimize the index with minimum weight 60% and maximum weight 40%",
         "optimize the index, 10% volatility below 8%",
         "optimize the frobnicated index",
+        "optimize all stocks but AAPL at 10% volatility",
+        "risk of EUR 500k in WMT and 37 PEP",
         "60% AAPL, 60% MSFT risk report",
         "run it again",
         "simulate 100k in the index for 10 years with 500",
