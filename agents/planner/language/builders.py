@@ -48,7 +48,7 @@ def search(form: Form) -> dict[str, Any]:
     _accept_no_leverage(form)
     measures = form.all("amount", "value_at_risk", "expected_shortfall")
     levels = [i for i in form.all("number") if (i.unit, i.size) in LEVELS]
-    form.use(*(level for level in levels if any(form.near(level, measure) for measure in measures)))
+    form.use(*(level for level in levels if any(form.near(level, measure, 1) for measure in measures)))
     quotes = form.match(implied)
     if form.offer == "estimate":
         form.take("amount", "transaction_cost")  # what the search costs
