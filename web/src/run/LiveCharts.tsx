@@ -57,7 +57,7 @@ export const LiveCharts = memo(function LiveCharts({ id, running }: { id: string
 function Coming({ what, running }: { what: string; running: boolean }) {
   if (!running) return <Text c="dimmed">It ended before the first trial.</Text>;
   return (
-    <Text c="dimmed" size="sm" mih={HEIGHT + 90}>
+    <Text c="dimmed" size="sm" mih={{ lg: HEIGHT + 90 }}>
       {what} appears here with the first trials.
     </Text>
   );

@@ -172,10 +172,10 @@ function Finding({ check, accept }: FindingProps) {
     <Group justify="space-between" gap="sm" mt="sm" className={classes.finding} data-valid={valid}>
       <Text size="sm">
         {valid
-          ? `Returns can have these correlations: the smallest eigenvalue is ${number(smallest, 3)}.`
-          : `No returns have these correlations: the smallest eigenvalue is ${number(smallest, 3)}. The nearest
-             possible matrix changes one correlation by at most ${number(largest, 3)}, and lies at a distance of
-             ${number(distance, 3)} (Frobenius norm).`}
+          ? `Returns can have these correlations (smallest eigenvalue ${number(smallest, 3)}).`
+          : `No returns have all of these correlations (smallest eigenvalue ${number(smallest, 3)}). The nearest
+             possible matrix changes one of them by at most ${number(largest, 3)}, and lies at a
+             distance of ${number(distance, 3)}.`}
       </Text>
       {nearest !== null && nearest !== undefined && (
         <Button size="xs" onClick={() => accept(nearest)}>

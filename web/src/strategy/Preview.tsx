@@ -68,15 +68,17 @@ export function Preview({ picture, rules, rulesStale, catalogue, stale, outdated
           {message}
         </Alert>
       ))}
-      <Panel>
-        {rules === undefined ? (
-          <Waiting height={150} />
-        ) : (
-          <div className={classes.preview} data-stale={rulesStale && !stale} aria-busy={rulesStale}>
-            <Comparison rules={rules} catalogue={catalogue} />
-          </div>
-        )}
-      </Panel>
+      {(rules !== undefined || !outdated) && (
+        <Panel>
+          {rules === undefined ? (
+            <Waiting height={150} />
+          ) : (
+            <div className={classes.preview} data-stale={rulesStale && !stale} aria-busy={rulesStale}>
+              <Comparison rules={rules} catalogue={catalogue} />
+            </div>
+          )}
+        </Panel>
+      )}
       <SimpleGrid cols={{ base: 1, xl: 2 }} spacing="md">
         <Panel>
           {curve.length > 1 ? (
