@@ -212,7 +212,7 @@ def _approve(service: str, run: str) -> None:
 def _follow(browse: Callable[..., Visit], run: str) -> Page:
     """The page of a run that has loaded everything and shows the first trials."""
     page = browse().open(f"/runs/{run}")
-    expect(page.get_by_text(re.compile(r"^trial \d+ ")).first).to_be_visible(timeout=60 * MS * MINUTES)
+    expect(page.get_by_text(re.compile(r"^Trial \d+ ")).first).to_be_visible(timeout=60 * MS * MINUTES)
     expect(page.get_by_role("heading", name="trials by risk and return")).to_be_visible()
     return page
 
