@@ -21,3 +21,8 @@ def covering(first: Sequence[Any], second: Sequence[Any], each: int = 2) -> list
         for m, a in enumerate(first)
         for n, b in enumerate(second)
     ]
+
+
+def sizes(few: int, many: int) -> list[Any]:
+    """The size of a sample in `make test`, and the one in `make soak`."""
+    return [few, pytest.param(many, marks=pytest.mark.soak)]

@@ -22,6 +22,7 @@ from quant.wealth.summary import WealthSummary
 from quant.wealth.terms import AccountTerms, Rebalancing
 from quant.worlds.joint import JointModel, joint_model, sample_joint
 from tests.peak_memory import PEAK
+from tests.soak_variants import sizes
 
 A, MONTH = 252, 21
 ROOT = Path(__file__).parents[3]
@@ -61,9 +62,10 @@ def close(estimate: Measured, expected: float) -> None:
 # closed forms
 
 
-def test_gbm_wealth_is_lognormal() -> None:
+@pytest.mark.parametrize("paths", sizes(15_000, 40_000))
+def test_gbm_wealth_is_lognormal(paths: int) -> None:
     """One asset held outright: mean (1 + mu / 252)**days, quantiles and tails of the log-normal law."""
-    years, paths = 3, 40_000
+    years = 3
     summary = summary_of(one(), [1.0], initial=1.0, years=years, paths=paths, goal=1.3)
     days = years * A
     gross = 1.0 + 0.08 / A
@@ -346,11 +348,12 @@ def test_withdrawals_ruin() -> None:
     assert short.ruin_by[25] == 1.0
 
 
-def test_ruin_is_for_good_and_comes_sooner_the_more_is_taken() -> None:
+@pytest.mark.parametrize("paths", sizes(200, 1_000))
+def test_ruin_is_for_good_and_comes_sooner_the_more_is_taken(paths: int) -> None:
     model = model_of()
     shares = []
     for monthly in (400.0, 1_000.0, 2_000.0, 6_000.0):
-        summary = summary_of(model, years=10, withdrawals=monthly, contributions=100.0, paths=1_000)
+        summary = summary_of(model, years=10, withdrawals=monthly, contributions=100.0, paths=paths)
         shares.append(summary.ruin_probability.value)
         assert (np.diff(summary.ruin_by) >= 0.0).all()
         assert summary.ruin_by[-1] == summary.ruin_probability.value
@@ -442,12 +445,13 @@ def bits(value: Any) -> Any:
     return repr(value)
 
 
+@pytest.mark.parametrize("years", sizes(1, 2))
 @pytest.mark.parametrize("engine", ["gbm", "bates"])
-def test_the_number_of_threads_changes_no_bit(engine: str) -> None:
+def test_the_number_of_threads_changes_no_bit(engine: str, years: int) -> None:
     model = model_of(engine)
-    once = bits(summary_of(model, paths=5_000, goal=110_000.0, threads=1, **FULL))
+    once = bits(summary_of(model, years=years, paths=5_000, goal=110_000.0, threads=1, **FULL))
     for threads in (2, 3, 7):
-        assert bits(summary_of(model, paths=5_000, goal=110_000.0, threads=threads, **FULL)) == once
+        assert bits(summary_of(model, years=years, paths=5_000, goal=110_000.0, threads=threads, **FULL)) == once
 
 
 PROGRAM = (

@@ -1,6 +1,7 @@
 """Diagnostics pass for every engine and fail for paths of another scenario."""
 
 import math
+from functools import cache
 from typing import get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ from quant.numeric.errors import DataError
 from quant.worlds.diagnostics import LAGS, Check, Diagnostics, diagnose
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, Scenario
+from tests.soak_variants import sizes
 
 A = 252
 ENGINES = get_args(Engine)
@@ -39,9 +41,10 @@ def off(check: Check) -> float:
 EVERY = [world(s, e) for s in BUILT_IN for e in ENGINES] + [CYCLE]
 
 
-def test_every_engine_has_the_moments_of_its_scenario() -> None:
+@pytest.mark.parametrize("paths", sizes(1_280, 6_400))
+def test_every_engine_has_the_moments_of_its_scenario(paths: int) -> None:
     """Of about 250 checks at three errors less than one fails by chance, and none at five errors."""
-    checks = [(s.name, s.engine, c) for s in EVERY for c in diagnosed(s).checks if c.implied is not None]
+    checks = [(s.name, s.engine, c) for s in EVERY for c in diagnosed(s, paths=paths).checks if c.implied is not None]
     assert len(checks) > 200
     beyond = [(n, e, c) for n, e, c in checks if not c.passed]
     assert len(beyond) <= 3, beyond
@@ -117,20 +120,25 @@ def test_statistics_are_those_of_the_paths_themselves() -> None:
     assert list(diagnostics.drawdowns.values()) == sorted(diagnostics.drawdowns.values())
 
 
+@cache
+def repeated_samples() -> list[dict[str, Check]]:
+    """The checks of sixty samples by name."""
+    scenario = world(BUILT_IN[0], "heston")
+    samples = (diagnose(scenario, path_model(scenario, seed=seed), paths=640, days=126) for seed in range(60))
+    return [{check.name: check for check in sample.checks} for sample in samples]
+
+
 @pytest.mark.parametrize("name", ["volatility", "skewness", "kurtosis", "memory_5"])
 def test_errors_are_those_of_repeated_samples(name: str) -> None:
-    scenario = world(BUILT_IN[0], "heston")
-    each = [
-        next(c for c in diagnose(scenario, path_model(scenario, seed=s), paths=640, days=126).checks if c.name == name)
-        for s in range(60)
-    ]
+    each = [checks[name] for checks in repeated_samples()]
     assert np.std([c.simulated for c in each], ddof=1) == pytest.approx(np.mean([c.error for c in each]), rel=0.35)
 
 
+@pytest.mark.parametrize("paths", sizes(1_280, 6_400))
 @pytest.mark.parametrize("engine", ["gbm", "heston", "merton", "bates", "garch", "regime_switching"])
-def test_wealth_grows_at_the_stated_rate_where_the_mean_is_constant(engine: Engine) -> None:
+def test_wealth_grows_at_the_stated_rate_where_the_mean_is_constant(engine: Engine, paths: int) -> None:
     scenario = world(BUILT_IN[0], engine, premium_power=0)
-    wealth = next(c for c in diagnosed(scenario, days=5 * A).checks if c.name == "wealth")
+    wealth = next(c for c in diagnosed(scenario, paths=paths, days=5 * A).checks if c.name == "wealth")
     assert wealth.passed
     assert wealth.implied == pytest.approx((1.0 + 0.08 / A) ** (5 * A), rel=1e-12)
     linked = world(BUILT_IN[0], engine, premium_power=1)

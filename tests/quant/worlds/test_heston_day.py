@@ -10,12 +10,15 @@ import pytest
 from quant.worlds.joint import joint_model, sample_joint
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import Scenario
+from tests.soak_variants import sizes
 
 A = 252
 KAPPA, XI, RHO, SIGMA = 3.0, 3.33, -0.7, 0.18
 WORLD = Scenario(name="world", mu=0.0, sigma=SIGMA, cash_rate=0.0, premium_power=0)
-BATCHES, BATCH = 12, 64 * 1_600
+BATCHES = 12
 """Independent samples of days, whose spread gives the errors."""
+BLOCKS = sizes(400, 1_600)
+"""Of 64 days, in a sample."""
 
 
 def exact_days(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,20 +39,20 @@ def exact_days(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nda
     return np.exp(math.sqrt(theta) * price - 0.5 * theta * integral) - 1.0, integral * A
 
 
-def single_days(batch: int) -> np.ndarray:
-    return sample_paths(path_model(WORLD, seed=batch), days=1, blocks=BATCH // 64)[0]
+def single_days(batch: int, blocks: int) -> np.ndarray:
+    return sample_paths(path_model(WORLD, seed=batch), days=1, blocks=blocks)[0]
 
 
-def joint_days(batch: int) -> np.ndarray:
+def joint_days(batch: int, blocks: int) -> np.ndarray:
     model = joint_model("heston", mu=[0.0], sigma=[SIGMA], cash_rate=0.0, premium_power=0, seed=batch)
-    return sample_joint(model, days=1, blocks=BATCH // 64)[0, 0]
+    return sample_joint(model, days=1, blocks=blocks)[0, 0]
 
 
-def own_variance_days(batch: int) -> np.ndarray:
+def own_variance_days(batch: int, blocks: int) -> np.ndarray:
     model = joint_model(
         "heston", mu=[0.0], sigma=[SIGMA], cash_rate=0.0, premium_power=0, common_variance=False, seed=batch
     )
-    return sample_joint(model, days=1, blocks=BATCH // 64)[0, 0]
+    return sample_joint(model, days=1, blocks=blocks)[0, 0]
 
 
 def statistics(days: np.ndarray) -> np.ndarray:
@@ -60,25 +63,27 @@ def statistics(days: np.ndarray) -> np.ndarray:
 
 
 @cache
-def reference() -> tuple[np.ndarray, np.ndarray]:
+def reference(blocks: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
-    samples = np.array([statistics(exact_days(rng, BATCH)[0]) for _ in range(BATCHES)])
+    samples = np.array([statistics(exact_days(rng, 64 * blocks)[0]) for _ in range(BATCHES)])
     return samples.mean(axis=0), samples.std(axis=0, ddof=1) / math.sqrt(BATCHES)
 
 
+@pytest.mark.parametrize("blocks", BLOCKS)
 @pytest.mark.parametrize("days_of", [single_days, joint_days, own_variance_days])
-def test_a_day_has_the_skewness_and_tail_of_24_steps(days_of: Callable[[int], np.ndarray]) -> None:
-    expected, reference_error = reference()
-    samples = np.array([statistics(days_of(batch)) for batch in range(BATCHES)])
+def test_a_day_has_the_skewness_and_tail_of_24_steps(days_of: Callable[[int, int], np.ndarray], blocks: int) -> None:
+    expected, reference_error = reference(blocks)
+    samples = np.array([statistics(days_of(batch, blocks)) for batch in range(BATCHES)])
     error = np.hypot(reference_error, samples.std(axis=0, ddof=1) / math.sqrt(BATCHES))
     assert (np.abs(samples.mean(axis=0) - expected) < 4.0 * error).all(), (samples.mean(axis=0), expected, error)
     assert expected[0] == pytest.approx(-0.12, abs=0.02)
 
 
-def test_days_without_variance_are_as_rare_as_with_24_steps() -> None:
+@pytest.mark.parametrize("blocks", BLOCKS)
+def test_days_without_variance_are_as_rare_as_with_24_steps(blocks: int) -> None:
     """Without variance the return is one number, which then repeats; at one step a day that is 1 day in 60."""
-    _, variance = exact_days(np.random.default_rng(2), BATCH)
+    _, variance = exact_days(np.random.default_rng(2), 64 * blocks)
     expected = (variance < 1e-12).sum()
-    for days in (single_days(1), joint_days(1)):
+    for days in (single_days(1, blocks), joint_days(1, blocks)):
         _, counts = np.unique(days, return_counts=True)
         assert counts[counts > 1].sum() <= expected + 4.0 * math.sqrt(expected + 1.0)

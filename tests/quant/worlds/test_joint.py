@@ -20,6 +20,7 @@ from quant.worlds.joint_history import FilteredResiduals, filtered_residuals
 from quant.worlds.joint_laws import MarketState
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import Engine, Scenario
+from tests.soak_variants import sizes
 
 A = 252
 DAYS = 63
@@ -152,11 +153,12 @@ def test_gbm_returns_are_those_of_its_own_normal_numbers() -> None:
         np.testing.assert_allclose(returns[day, :, lane], expected, rtol=0, atol=1e-12)
 
 
-def test_the_shocks_are_standard_normal_and_unrelated() -> None:
+@pytest.mark.parametrize("blocks", sizes(120, 700))
+def test_the_shocks_are_standard_normal_and_unrelated(blocks: int) -> None:
     """Nine assets with nothing in common: more than two groups of random words."""
     sigma = np.full(9, 0.2)
     model = joint_model("gbm", mu=np.zeros(9), sigma=sigma, correlation=np.eye(9), cash_rate=0.0, seed=1)
-    x = sample_joint(model, days=4, blocks=700)
+    x = sample_joint(model, days=4, blocks=blocks)
     s2 = math.log(1.0 + 0.04 / A)
     z = (np.log1p(x) + 0.5 * s2) / math.sqrt(s2)
     for i in range(9):
@@ -224,14 +226,15 @@ def test_variance_answers_to_the_market(leverage: float) -> None:
     assert abs(t) < 4.0 if leverage == 0.0 else t * leverage > 5.0
 
 
+@pytest.mark.parametrize("blocks", sizes(100, MANY))
 @pytest.mark.parametrize("engine", ["heston", "bates"])
-def test_assets_may_have_a_variance_each(engine: str) -> None:
+def test_assets_may_have_a_variance_each(engine: str, blocks: int) -> None:
     """Mean and volatility are unchanged; one asset under two names has one path, with a variance of its own."""
     twice = np.array([0, 1, 1])
     model = model_of(
         engine, common_variance=False, mu=MU[twice], sigma=SIGMA[twice], correlation=R[np.ix_(twice, twice)]
     )
-    x = sample_joint(model, days=DAYS, blocks=MANY)
+    x = sample_joint(model, days=DAYS, blocks=blocks)
     np.testing.assert_allclose(x[:, 1], x[:, 2], rtol=0, atol=1e-8)
     for i in (0, 1):
         matches(x[:, i].mean(axis=0), model.mu[i] / A)
@@ -239,19 +242,21 @@ def test_assets_may_have_a_variance_each(engine: str) -> None:
     np.testing.assert_array_equal(sample_joint(model, days=9, first_block=5), x[:9, :, 320:384])
     alone = {"mu": MU[:1], "sigma": SIGMA[:1], "correlation": None}
     own, common = (
-        sample_joint(model_of(engine, common_variance=c, **alone), days=DAYS, blocks=200) for c in (False, True)
+        sample_joint(model_of(engine, common_variance=c, **alone), days=DAYS, blocks=blocks // 2) for c in (False, True)
     )
     assert p_value(own[-1, 0], common[-1, 0]) > 1e-4
     assert p_value((own[-5:, 0] ** 2).sum(axis=0), (common[-5:, 0] ** 2).sum(axis=0)) > 1e-4
 
 
+@pytest.mark.parametrize("blocks", sizes(16, 60))
 @pytest.mark.parametrize(("rho", "share"), [(0.9, 0.98), (0.6, 0.92), (-0.3, 0.77)])
-def test_variances_that_part_lower_the_correlation_as_documented(rho: float, share: float) -> None:
+def test_variances_that_part_lower_the_correlation_as_documented(rho: float, share: float, blocks: int) -> None:
     """No effect on the first day; after two years, when the variances differ, the documented share."""
     arguments = {"mu": MU[:2], "sigma": SIGMA[:2], "correlation": [[1.0, rho], [rho, 1.0]], "premium_power": 0}
     for common in (False, True):
         model = model_of("heston", common_variance=common, **arguments)
-        x = (sample_joint(model, days=3 * A, blocks=60) - (MU[:2] / A)[:, None]) / (SIGMA[:2] / math.sqrt(A))[:, None]
+        x = sample_joint(model, days=3 * A, blocks=blocks)
+        x = (x - (MU[:2] / A)[:, None]) / (SIGMA[:2] / math.sqrt(A))[:, None]
         products = x[:, 0] * x[:, 1]
         matches(products[0], rho)
         late = products[2 * A :].mean(axis=0)
@@ -286,10 +291,11 @@ def market_correlation(correlation: np.ndarray) -> np.ndarray:
     return correlation @ SIGMA / math.sqrt(SIGMA @ correlation @ SIGMA)
 
 
-def test_jumps_give_the_third_moments_of_common_falls() -> None:
+@pytest.mark.parametrize("blocks", sizes(200, 2 * MANY))
+def test_jumps_give_the_third_moments_of_common_falls(blocks: int) -> None:
     """Of a compound Poisson sum: the rate times the third moment of a jump; the diffusion adds its own."""
     model = model_of("merton", jumps_per_year=4.0)
-    x = sample_joint(model, days=DAYS, blocks=2 * MANY) - (MU / A)[:, None]
+    x = sample_joint(model, days=DAYS, blocks=blocks) - (MU / A)[:, None]
     rate = 4.0 / A
     jump, spread = -0.28 * SIGMA * market_correlation(R), 0.28 * SIGMA
     for i in range(3):
@@ -541,14 +547,15 @@ def test_no_model_loses_everything_in_a_day(
     assert x.min() > -1.0
 
 
-def test_sixty_assets_keep_their_correlations() -> None:
+@pytest.mark.parametrize("blocks", sizes(80, 300))
+def test_sixty_assets_keep_their_correlations(blocks: int) -> None:
     rng = np.random.default_rng(3)
     loads = rng.uniform(0.2, 0.9, 60)
     correlation = np.outer(loads, loads)
     np.fill_diagonal(correlation, 1.0)
     sigma = rng.uniform(0.05, 0.6, 60)
     model = joint_model("bates", mu=np.full(60, 0.05), sigma=sigma, correlation=correlation, cash_rate=0.02, seed=1)
-    x = sample_joint(model, days=20, blocks=300)
+    x = sample_joint(model, days=20, blocks=blocks)
     weights = np.full(60, 1.0 / 60)
     portfolio = (weights @ x) - 0.05 / A
     matches((portfolio**2).mean(axis=0), float(weights @ (np.outer(sigma, sigma) * correlation) @ weights) / A)

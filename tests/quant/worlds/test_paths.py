@@ -14,7 +14,7 @@ from scipy import stats
 from quant.numeric.errors import DataError
 from quant.worlds.paths import implied_moments, path_model, sample_paths
 from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
-from tests.soak_variants import covering
+from tests.soak_variants import covering, sizes
 
 A = 252
 DAYS = 63
@@ -60,11 +60,12 @@ def lognormal_moments(mean: float, variance: float) -> tuple[float, float]:
     return skewness * variance**1.5, kurtosis * variance**2
 
 
+@pytest.mark.parametrize("blocks", sizes(400, MANY))
 @pytest.mark.parametrize(("name", "engine"), [*covering(NAMES, ENGINES), (CYCLE.name, CYCLE.engine)])
-def test_mean_and_volatility_are_the_scenarios(name: str, engine: Engine) -> None:
+def test_mean_and_volatility_are_the_scenarios(name: str, engine: Engine, blocks: int) -> None:
     scenario = CYCLE if name == CYCLE.name else with_engine(name, engine)
     mu, sigma = implied_moments(scenario)
-    returns = sample(scenario, blocks=MANY)
+    returns = sample(scenario, blocks=blocks)
     matches(returns.mean(axis=0), mu / A)
     matches(((returns - mu / A) ** 2).mean(axis=0), sigma**2 / A)
     assert returns.min() > -1.0
@@ -224,10 +225,11 @@ def test_squares_remember_hestons_variance(scenario: str, lag: int) -> None:
     matches((squares[:-lag] * squares[lag:]).mean(axis=0), expected)
 
 
-def test_the_variance_starts_in_its_stationary_law() -> None:
+@pytest.mark.parametrize("blocks", sizes(120, 500))
+def test_the_variance_starts_in_its_stationary_law(blocks: int) -> None:
     """The first day and the last of a year have the same second moment, and the same one over a given level."""
     world = with_engine("base_case", "heston", leverage=0.0, premium_power=0)
-    returns = sample(world, A, 500) - world.mu / A
+    returns = sample(world, A, blocks) - world.mu / A
     for day in (0, 1, 20, A - 1):
         matches(returns[day] ** 2, world.sigma**2 / A)
     calm = np.abs(returns) < 0.001
@@ -443,10 +445,11 @@ def test_a_lopsided_history_keeps_the_moments_of_garch(power: int) -> None:
         matches(((some - world.mu / A) ** 2).mean(axis=0), world.sigma**2 / A)
 
 
-def test_the_mean_premium_of_garch_does_not_depend_on_its_link() -> None:
+@pytest.mark.parametrize("blocks", sizes(250, 1_000))
+def test_the_mean_premium_of_garch_does_not_depend_on_its_link(blocks: int) -> None:
     world = with_engine("bull_market", "garch", garch_nu=8.0)
     plain, *linked = (
-        garch_sample(world.model_copy(update={"premium_power": p}), blocks=1_000).mean(axis=0) for p in (0, 1, 2)
+        garch_sample(world.model_copy(update={"premium_power": p}), blocks=blocks).mean(axis=0) for p in (0, 1, 2)
     )
     for other in linked:
         matches(other - plain, 0.0)
