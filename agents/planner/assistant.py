@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, get_args
 
 from agents.declaration import ToolCall, ToolOutput
@@ -14,6 +15,7 @@ from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
 from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim
+from desk.figures.guard.claims import MAX_CLAIMS
 from desk.figures.tool_content import read_claims
 
 EVERYTHING: tuple[Offer, ...] = get_args(Offer)
@@ -60,7 +62,8 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
 
 def _claims(outputs: Sequence[ToolOutput]) -> Iterator[Claim]:
     for output in outputs:
-        yield from [Claim(section="answer", text=FAILED)] if output.failed else read_claims(output.content)
+        claims = [Claim(section="answer", text=FAILED)] if output.failed else read_claims(output.content)
+        yield from islice(claims, MAX_CLAIMS // len(outputs))
 
 
 def _reply(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:

@@ -15,10 +15,10 @@ from quant.worlds.scenario import BUILT_IN, CYCLE
 USUAL: Final = tuple(scenario.name for scenario in BUILT_IN)
 SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
 """Scenarios by the names of groups."""
-OPENERS: Final = frozenset("and so ok but then well".split())
-LEVELS: Final = (("days", 21.0), ("percent", 95.0), ("percent", 99.0))
+OPENERS: Final = frozenset("and so ok but then well please kindly hi hello hey now".split())
+LEVELS: Final = (("days", 21.0), *((unit, level) for unit in ("percent", "plain") for level in (95.0, 99.0)))
 """Horizon and levels of the value at risk and of the shortfall that a search limits."""
-TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
+TELLING: Final = frozenset({"target_volatility", "trials", "paths", "goal", "max_drawdown", "max_turnover"})
 """Fields that only a search has."""
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
 IMPLIED: Final = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
@@ -107,7 +107,11 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
     questioned = first in ASKING and not any(change.startswith(first) for change in changes) and not asked_for
     costs_multiplied = wish.keys() == {"transaction_cost"} and any(p.amount.unit == "multiple" for p in form.pairs)
     untold = not form.has("trigger") and not form.has("sense", "again")
-    if questioned or (untold and (costs_multiplied or (base == "new" and TELLING.isdisjoint(wish)))):
+    unsaid = TELLING.isdisjoint(wish) or (  # one rule, or a name, is as well what is to be evaluated or added
+        {*wish} & TELLING <= {"target_volatility"} and (len(wish.get("weight_functions", ())) == 1 or "name" in wish)
+    )
+    asks = form.reading.text.rstrip().endswith("?") and not form.has("sense", "change")
+    if questioned or (untold and (costs_multiplied or asks or (base == "new" and unsaid))):
         form.doubt("a search is meant")
 
 
@@ -327,7 +331,8 @@ def open_holdout(form: Form) -> dict[str, Any]:
 
 def define_term(form: Form) -> dict[str, Any]:
     terms = form.take("term")
-    if len(terms) == 2 and form.says({"difference", "differ", "versus", "vs"}):
+    compared = len(terms) == 2 and form.says({"difference", "differ", "versus", "vs"})
+    if compared and terms[1].first - terms[0].last <= 2 and not form.breaks(*terms):
         return {"term": form.reading.quote(terms[0].first, terms[1].last)}
     if len(terms) != 1:
         form.ask("Which term? Name one.")

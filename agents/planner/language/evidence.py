@@ -1,5 +1,6 @@
 """Evidence that a message asks for an ability: its words, and what was done last."""
 
+import math
 import re
 from typing import Final
 
@@ -50,7 +51,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
     bare_split = bare and ability.offer == "evaluate"
     kinds = {i.kind for i in names if not (bare_split if i.kind == "split" else bare) or any(map(str.isalpha, i.text))}
     evidence += 2.0 * any(i.kind == "kept" and (i.text.endswith("s") or i.last - i.first > 1) for i in names)
-    evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
+    evidence += math.fsum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
     if ability.topic is not None:
         evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
@@ -111,7 +112,7 @@ KINDS_AROUND: Final = frozenset({"stop", "frame", "term"})
 def _asks_for_term(division: Parse) -> bool:
     """Whether nothing but words without a meaning stands between "what" and the one term, and after the term."""
     asked = [n for n, item in enumerate(division.items) if item.text.lower() in ("what", "what's")]
-    rest = division.items[asked[-1] :] if asked else ()
+    rest = [*division.items[asked[-1] :]] if asked else []
     verb = {"what's", "is", "are"} & {item.text.lower() for item in rest}
     return (
         bool(verb)

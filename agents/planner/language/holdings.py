@@ -41,6 +41,10 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     elif not money:
         parts_of_one = [p.amount.size / (1.0 if _is_fraction(p.amount) else 100.0) for p in pairs]
         _check_shares(form, 1.0 if shares or each or not pairs else math.fsum(parts_of_one), missing)
+    total = quotes.get("amount")
+    if each and total and not parts:
+        quotes.pop("amount")
+        money, parts = True, dict.fromkeys(names, total)
     part = "amount" if money else "weight"
     holdings = [filled({"asset": name, part: parts.get(name)}) for name in names]
     return filled({"amount": quotes.pop("amount", None), "holdings": holdings})
@@ -111,7 +115,9 @@ def legs_of(form: Form) -> dict[str, Any]:
         safe = next((i.value for i in beside), mine)
         if safe is None:
             form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
-    assets = [asset for asset in form.choice("asset", tuple(TICKERS)) if asset != "cash"]
+    held = form.focus.request.universe.split(",") if form.focus.request is not None else []
+    usual = held if len(held) > 1 and {*held} <= {*TICKERS} else [*TICKERS]  # without one of those of the last search
+    assets = [asset for asset in form.choice("asset", usual) if asset != "cash"]
     if safe == bond and index and "my index" in form.reading.text.lower():
         assets = dict.fromkeys(index if name == "sp500" else name for name in assets)
     return {"safe": safe, "assets": tuple(assets)}

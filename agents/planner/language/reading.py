@@ -178,7 +178,7 @@ def _spans(
 
 def _names(text: str, folded: str) -> Iterator[tuple[str, str, int, int]]:
     """Names that something is or was given, and those of people."""
-    named = folded if text.isupper() else text.translate(FOLDED)  # capitals tell a name from what follows it
+    named = folded if _is_shouted(text) else text.translate(FOLDED)  # capitals tell a name from what follows it
     for kind, pattern in (*(("name", pattern) for pattern in NAMED), ("saved", SAVED)):
         for match in pattern.finditer(named):
             yield kind, text[slice(*match.span("name"))].strip(" .,:'\""), *match.span("name")
@@ -188,9 +188,14 @@ def _names(text: str, folded: str) -> Iterator[tuple[str, str, int, int]]:
         yield "frame", "age", *match.span()
 
 
+def _is_shouted(text: str) -> bool:
+    """Whether most letters are capitals, which tell no names then."""
+    return 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))
+
+
 def _held(text: str, lexicon: Lexicon) -> Iterator[tuple[str, str, int, int]]:
     """Tickers beside a share; DD is a drawdown."""
-    for match in () if text.isupper() else HELD.finditer(text):
+    for match in () if _is_shouted(text) else HELD.finditer(text):
         group = "name" if match["name"] else "other"
         if not lexicon.knows(match[group].lower()):
             yield "asset", match[group], *match.span(group)

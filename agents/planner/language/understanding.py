@@ -101,12 +101,16 @@ MOST_WORDS, MOST_SPANS = 250, 60
 
 def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Lexicon = LEXICON) -> Interpretation:
     """The calls of a message in a conversation, or what is offered instead."""
+    while len(before) > 1 and not before[-1].did and _choice(before[-1].asked) is not None:
+        before = before[:-1]  # what led to nothing leaves the message before it open
     earlier = before[-1] if before and not before[-1].did else None
     place = _choice(text)
     if place is not None and earlier is not None:
         offered = understand(earlier.asked, focus, before[:-1], lexicon).proposals
         if place < len(offered) and not offered[place].questions:
             return Interpretation(calls=(offered[place].call,))
+        if offered:
+            return Interpretation(proposals=offered)
     talk = Conversation(focus, before, lexicon)
     reading = talk.read(text)
     if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS or language_note(text) is not None:
@@ -138,7 +142,9 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     likely = told or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not talk.lexicon.knows(w.text) for n, w in enumerate(reading.words))
     beyond = beyond or (strange and not likely)
-    return Interpretation(proposals=tuple(_different(likely or joined)[:OFFERED]), beyond=beyond)
+    different = _different(likely or joined)
+    accepted = [p for n, p in enumerate(different) if n == 0 or not p.questions]  # a place accepts no open question
+    return Interpretation(proposals=tuple(accepted[:OFFERED]), beyond=beyond)
 
 
 def _refers(reading: Reading, chosen: Proposal | None, joined: Proposal) -> bool:
@@ -330,9 +336,7 @@ def _several(reading: Reading, talk: Conversation) -> tuple[Call, ...]:
         piece = talk.read(part)
         if len(piece.words) < 2:
             return ()
-        if _small_talk(piece, talk.lexicon) in ("greeting", "thanks") or all(
-            map(piece.is_stop, range(len(piece.words)))
-        ):
+        if _small_talk(piece, talk.lexicon) in ("greeting", "thanks"):
             continue
         chosen = _decide(_proposals(piece, talk))
         call = _of_search(chosen.call, calls) if chosen else None
