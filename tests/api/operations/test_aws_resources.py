@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 
@@ -60,6 +61,7 @@ def proxy(account: tuple[Aws, Proxy]) -> Iterator[Proxy]:
     account[1].heal()
 
 
+@cache
 def settings(aws: Aws) -> Settings:
     return Settings.model_validate(
         {
@@ -70,6 +72,7 @@ def settings(aws: Aws) -> Settings:
     )
 
 
+@cache
 def queue_url(aws: Aws, name: str) -> str:
     return aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
 

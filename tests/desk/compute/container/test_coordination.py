@@ -28,7 +28,7 @@ from quant.strategies.search import sobol
 from tests.desk.compute.shards.sealed_shards import replace_body
 
 pytestmark = pytest.mark.anyio
-PATHS = 4_172
+PATHS = 2_112
 SHARDS = 2 * 2 * len(spans(PATHS))
 """Shards of two chunks in two scenarios."""
 LEADER, *OTHERS = [f"127.0.0.{k}" for k in range(1, 6)]

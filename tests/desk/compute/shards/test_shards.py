@@ -25,7 +25,7 @@ from quant.strategies.search import sobol
 from quant.strategies.simulation import GROUP
 from tests.desk.compute.shards.sealed_shards import replace_body
 
-PATHS = 4_172
+PATHS = 2_112
 """Three shards of a scenario, the last of them short."""
 SHARDS = 2 * 2 * len(spans(PATHS))
 """Of two chunks in two scenarios."""
