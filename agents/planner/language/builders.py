@@ -104,7 +104,8 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
     first = next((word.text for word in form.reading.words if word.text not in OPENERS), "")
     changes = [item.text.lower() for item in form.items if item.value == "change"]
     asked_for = form.has("trigger") and first not in ("should", "do")  # "which rule is best?"
-    questioned = first in ASKING and not any(change.startswith(first) for change in changes) and not asked_for
+    questioned = (first in ASKING or form.says(QUESTIONS)) and not asked_for
+    questioned &= not any(change.split()[0] in (first, *QUESTIONS) for change in changes)
     costs_multiplied = wish.keys() == {"transaction_cost"} and any(p.amount.unit == "multiple" for p in form.pairs)
     untold = not form.has("trigger") and not form.has("sense", "again")
     unsaid = TELLING.isdisjoint(wish) or (  # one rule, or a name, is as well what is to be evaluated or added

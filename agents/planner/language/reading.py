@@ -166,7 +166,7 @@ def _spans(
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
         masked = masked[:start] + "q" * (end - start) + masked[end:]
-    for number in find_numbers(TWO.sub(";", INDEX.sub(lambda m: "q" * len(m[0]), masked))):
+    for number in find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked)):
         if _only_counts(number, folded[number.end :]):
             yield from over("frame", "count", number.start, number.end)
         elif number.unit not in ("ordinal", "code", "unread", "time"):
@@ -229,8 +229,6 @@ COUNT: Final = re.compile(
 )
 """What follows a number that only counts what is named anyway."""
 COUNTED: Final = re.compile(r"\b(?:paths?|trials?|seed|simulations?)\b[ :=]*#|# (?:paths?|trials?|simulations?)\b")
-TWO: Final = re.compile(r"(?<=\b\d\d) (?=\d{3} (?:trials?|paths?|configurations?|iterations?)\b)")
-"""Between two numbers that the reader of numbers would take for one, as in "target 15 200 trials"."""
 INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500|\b(?:m|pi)(?= ?=)|\ba? ?couple\b(?! of)")
 """What the reader of numbers would take for one: the index, symbols of parameters, two people."""
 
