@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from api.export.formatting import bps, number, percent
 
@@ -242,3 +242,22 @@ def test_a_selection_in_the_address_filters_the_table_on_the_service(browse, ser
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.get_by_text(f"{len(points)} trials; drag")).to_be_visible()
     assert "brush" not in page.url
+
+
+def test_no_number_is_shown_before_its_unit_is_known(browse, job):
+    waiting: list[Route] = []
+    visit = browse()
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    visit.page.route("**/api/catalogue", hold)
+    page = visit.open(f"/runs/{job}/results")
+    expect(page.get_by_role("heading", level=1, name="A small search")).to_be_visible()
+    expect(page.get_by_role("status", name="Loading")).to_be_visible()
+    expect(page.get_by_text("Sharpe", exact=False)).to_have_count(0)
+    while not waiting:
+        page.wait_for_timeout(50)
+    for route in waiting:
+        route.continue_()
+    expect(page.get_by_label("Key figures").get_by_text("Sharpe ratio")).to_be_visible()

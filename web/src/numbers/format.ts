@@ -120,16 +120,14 @@ export function spoken(text: string): string {
 }
 
 const ABBREVIATIONS = /\b(cppi|ewma|garch|tipp)\b/g;
-const SPELLED_OUT: Record<string, string> = {
-  inverse_vol: 'inverse volatility',
-  inverse_vol_squared: 'inverse variance',
-};
 
 /** `linear_decay` as `linear decay`, `inverse_vol` as `inverse volatility`, and `cppi` as `CPPI`. */
 export function words(name: string): string {
-  return (SPELLED_OUT[name] ?? name.replaceAll('_', ' ')).replaceAll(ABBREVIATIONS, (letters) =>
-    letters.toUpperCase(),
-  );
+  return name
+    .replaceAll('_', ' ')
+    .replaceAll(/\binverse vol squared\b/g, 'inverse variance')
+    .replaceAll(/\binverse vol\b/g, 'inverse volatility')
+    .replaceAll(ABBREVIATIONS, (letters) => letters.toUpperCase());
 }
 
 /** `base_case` as `Base case`. */

@@ -1,6 +1,7 @@
 import { Anchor, Button, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link, useParams } from 'react-router';
 
+import { useCatalogueQuery } from '../api/catalogue';
 import { useJobQuery } from '../api/jobs';
 import {
   isWhole,
@@ -53,7 +54,7 @@ type Tab = keyof typeof TABS;
 /** Of a data set; the assumptions name it. */
 const VERSION = /@[0-9a-f]{16}/;
 
-/** A judged result: the verdict first, then everything behind it. */
+/** A judged result: the verdict first, then everything behind it, with the labels and units of the catalogue. */
 export function Component() {
   const { id = '' } = useParams();
   const job = useJobQuery(id);
@@ -96,6 +97,7 @@ function Ended({ id, name }: { id: string; name: string }) {
 function Whole({ id, result }: { id: string; result: Result }) {
   const explanation = useExplanationQuery(id);
   const charts = useChartsQuery(id);
+  const catalogue = useCatalogueQuery();
   const request = requestOf(result);
   const { counts, manifest } = result;
   return (
@@ -108,7 +110,11 @@ function Whole({ id, result }: { id: string; result: Result }) {
       <Answered query={explanation} waiting={<Waiting height={400} />}>
         {(words) => (
           <Answered query={charts} waiting={<Waiting height={400} />}>
-            {(drawn) => <Tabbed id={id} result={result} explanation={words} charts={drawn} />}
+            {(drawn) => (
+              <Answered query={catalogue} waiting={<Waiting height={400} />}>
+                {() => <Tabbed id={id} result={result} explanation={words} charts={drawn} />}
+              </Answered>
+            )}
           </Answered>
         )}
       </Answered>
@@ -192,14 +198,19 @@ function Answer({ id, result, explanation, charts }: Parts) {
 /** The trials of a run that ended without a verdict. */
 function Part({ id, name, part }: { id: string; name: string; part: PartialResult }) {
   const charts = useChartsQuery(id);
+  const catalogue = useCatalogueQuery();
   return (
     <Page title={name} tab={`Partial: ${name} - Results`} lead={part.partial.join(' ')}>
       <Answered query={charts}>
         {(drawn) => (
-          <>
-            <Trials id={id} charts={drawn} />
-            <TrialDrawer job={id} />
-          </>
+          <Answered query={catalogue}>
+            {() => (
+              <>
+                <Trials id={id} charts={drawn} />
+                <TrialDrawer job={id} />
+              </>
+            )}
+          </Answered>
         )}
       </Answered>
     </Page>

@@ -1,7 +1,8 @@
 import { SimpleGrid, Stack, Title } from '@mantine/core';
 
+import { fieldsOf, useCatalogueQuery } from '../api/catalogue';
 import type { Charts, Explanation, Result } from '../api/results';
-import { labelOf } from '../app/fields';
+import { labelOf, textOf } from '../app/fields';
 import { Panel } from '../app/Page';
 import { BarChart } from '../charts/BarChart';
 import { Heatmap } from '../charts/Heatmap';
@@ -104,12 +105,18 @@ function Sensitivity({
   heatmaps: NonNullable<Charts['sensitivity']>;
   finding: string | null | undefined;
 }) {
+  const { data } = useCatalogueQuery();
   if (heatmaps.length === 0) return null;
+  const fields = data === undefined ? [] : fieldsOf(data, 'configuration');
   return (
     <>
       <Title order={2}>{finding === null || finding === undefined ? 'Sensitivity' : words(finding)}</Title>
       <SimpleGrid cols={{ base: 1, lg: 2 }} className={classes.pairs}>
         {heatmaps.map((pair, n) => {
+          const value = (parameter: string, text: string) => {
+            const field = fields.find(({ name }) => name === parameter);
+            return text !== '' && Number.isFinite(Number(text)) ? textOf(Number(text), field) : title(text);
+          };
           const [row, column] = [labelOf(pair.row_parameter), labelOf(pair.column_parameter).toLowerCase()];
           return (
             <Panel key={`${row} ${column}`}>
@@ -118,8 +125,8 @@ function Sensitivity({
                 title={`${row} with ${column}`}
                 about={`Mean objective of the trials at each pair, basis points a year: ${row.toLowerCase()} in rows, ${column} in columns.`}
                 label={row}
-                rows={pair.rows.map(title)}
-                columns={pair.columns.map(title)}
+                rows={pair.rows.map((text) => value(pair.row_parameter, text))}
+                columns={pair.columns.map((text) => value(pair.column_parameter, text))}
                 values={pair.mean}
                 counts={pair.n}
                 axis={OBJECTIVE}

@@ -2,7 +2,7 @@ import { Button, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 
-import { useCatalogueQuery, fieldsOf } from '../api/catalogue';
+import { fieldsOf, useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import { useTrialQuery, type Trial } from '../api/results';
 import { isMissing } from '../api/problem';
 import type { Failure } from '../api/service';
@@ -22,6 +22,7 @@ import { Rows } from './Rows';
 export function Component() {
   const { id = '', digest = '' } = useParams();
   const trial = useTrialQuery({ job: id, digest });
+  const catalogue = useCatalogueQuery();
   if (trial.data === undefined && isMissing(trial.error as Failure)) return <NoSuchPage />;
   const name = trial.data === undefined ? 'Trial' : `Trial ${number(trial.data.number)}`;
   return (
@@ -45,15 +46,18 @@ export function Component() {
         </Group>
       }
     >
-      <Answered query={trial}>{(content) => <Content trial={content} />}</Answered>
+      <Answered query={trial}>
+        {(content) => (
+          <Answered query={catalogue}>{(data) => <Content trial={content} catalogue={data} />}</Answered>
+        )}
+      </Answered>
     </Page>
   );
 }
 
-function Content({ trial }: { trial: Trial }) {
-  const { data: catalogue } = useCatalogueQuery();
+function Content({ trial, catalogue }: { trial: Trial; catalogue: Catalogue }) {
   const evaluations = [...trial.evaluations, trial.train];
-  const fields = catalogue === undefined ? [] : fieldsOf(catalogue, 'configuration');
+  const fields = fieldsOf(catalogue, 'configuration');
   const facts = Object.entries(trial.config).flatMap(([name, value]) =>
     value === null || value === undefined
       ? []
@@ -85,7 +89,7 @@ function Content({ trial }: { trial: Trial }) {
         <Rows
           title="In each scenario, and on the training days"
           heads={['A year, after costs', ...evaluations.map(({ scenario }) => title(scenario))]}
-          rows={(catalogue?.metrics ?? []).flatMap(({ name, label, unit }) => {
+          rows={catalogue.metrics.flatMap(({ name, label, unit }) => {
             const values = evaluations.map(({ metrics }) => metrics[name as keyof typeof metrics]?.value);
             if (values.every((value) => value === null || value === undefined)) return [];
             return [{ key: name, cells: [label, ...values.map((value) => metricValue(value, unit))] }];

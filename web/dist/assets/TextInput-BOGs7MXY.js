@@ -1,0 +1,1 @@
+import{_t as e,ut as t,xt as n}from"./format-rHWItcbd.js";import{t as r}from"./InputBase-RShqYsGT.js";var i=n(),a=t(t=>{let n=e([`Input`,`InputWrapper`,`TextInput`],null,t);return(0,i.jsx)(r,{component:`input`,...n,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};

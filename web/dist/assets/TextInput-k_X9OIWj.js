@@ -1,1 +1,0 @@
-import{_t as e,ut as t,xt as n}from"./format-0tAEjuMV.js";import{t as r}from"./InputBase-clOB2nDD.js";var i=n(),a=t(t=>{let n=e([`Input`,`InputWrapper`,`TextInput`],null,t);return(0,i.jsx)(r,{component:`input`,...n,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};

@@ -1,1 +1,0 @@
-import{b as e}from"./format-0tAEjuMV.js";var t=3600,{useCatalogueQuery:n}=e.injectEndpoints({endpoints:e=>({catalogue:e.query({query:()=>`catalogue`,keepUnusedDataFor:t,providesTags:[`Catalogue`]})})});function r(e,t){return e.groups.find(({name:e})=>e===t)?.fields??[]}export{n,r as t};
