@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from agents.planner.language.form import ASKING, QUESTIONS, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
-from agents.planner.language.slots import FLOWS, is_money, period_of
+from agents.planner.language.slots import FLOWS, LEAST_MONEY, is_money, period_of
+from desk.conversation.days import find_crisis
 from desk.conversation.focus import Focus
 from desk.conversation.quotes import split_period
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
@@ -27,14 +28,10 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
     **dict.fromkeys(("cppi", "tipp", "cppi_90"), "floor"), **dict.fromkeys(("constant", "constant_weight"), "weight"),
 }  # fmt: skip
 """What a share is for in strategies with one share only, which needs no name."""
-COMPARING: Final = frozenset("vs versus against compare compared".split())
+COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
+ADDED: Final = frozenset("plus add adds adding save saves saving".split())
 NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
-CRISES: Final = {
-    "financial": "Global financial crisis", "gfc": "Global financial crisis", "lehman": "Lehman", "dot": "Dot-com",
-    "dotcom": "Dot-com", "ltcm": "Long-Term Capital Management", "euro": "Euro debt", "covid": "COVID-19",
-}  # fmt: skip
-"""Words that name a past crisis."""
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
@@ -122,6 +119,8 @@ def evaluate(form: Form) -> dict[str, Any]:
     held = _held(form) if share == "weight" or not (function or template) else None
     implied = filled({"percent": share, "plain": share if share == "weight" else None})
     quotes = form.match(IMPLIED | implied) | filled({"constant_weight": held})
+    if form.says(QUESTIONS):
+        form.take("amount", "drawdown")  # "how deep did it fall?"
     focus, told = form.focus, function is not None and form.has("trigger")
     continued = focus.last in OF_STRATEGY
     if held or share == "weight":
@@ -251,10 +250,13 @@ def simulate(form: Form) -> dict[str, Any]:
 def _read_flows(form: Form, quotes: dict[str, Any]) -> None:
     """Payments with their periods; money by period that nothing names is taken out."""
     payments = [(pair.slot, pair.amount) for pair in form.pairs if pair.slot in FLOWS]
-    loose = [i for i in form.all("number") if is_money(i) and period_of(form, i) is not None]
+    money = [i for i in form.all("number") if is_money(i) or (i.unit == "plain" and i.size >= LEAST_MONEY)]
+    loose = [i for i in money if period_of(form, i) is not None]
     if not payments and loose:
-        form.doubt("the payments are taken out")
-        payments = [("withdrawal", loose[0])]
+        added = bool(ADDED & {*form.before(loose[0], 3)})
+        if not added:
+            form.doubt("the payments are taken out")
+        payments = [("contribution" if added else "withdrawal", loose[0])]
     for slot, amount in payments:
         form.use(amount)
         quotes[slot] = amount.text
@@ -307,7 +309,11 @@ def explain(form: Form) -> dict[str, Any]:
     if topic in ("alternative", "scenario") and (len(details) != 1 or details[0] in ("all", "default")):
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
     if topic == "years":
-        details += [name for word, name in CRISES.items() if form.says({word})]
+        details = [crisis.name if (crisis := find_crisis(day)) else day for day in details]
+    if topic == "limits":  # the answer says over which years
+        form.use(*(item for item in form.all("number") if item.unit == "years"))
+    if topic == "data":
+        form.take("date")
     form.use(*form.all("worlds"), *form.all("template"), *form.all("split"))
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 

@@ -27,6 +27,8 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     held = form.focus.portfolio.holdings if form.focus.portfolio is not None else ()
     if shares and not names and len(held) == len(shares):
         names = [holding.asset for holding in held]
+    elif shares and not names and form.offer in ("simulate", "assess_risk"):
+        names = ["sp500", "cash"]  # what 60/40 means
     parts = {pair.cue.value: pair.amount.text for pair in pairs if pair.cue} | dict(zip(names, shares, strict=False))
     each, texts = form.take("sense", "each"), {pair.amount.text for pair in pairs}
     form.take("sense", "equally")

@@ -171,12 +171,16 @@ def _terms() -> Iterator[tuple[str, str, str]]:
 
 def stems(phrase: str | Iterable[str]) -> Stems:
     words = re.findall(r"[a-z]+(?:'[a-z]+)?|\d+", phrase.lower()) if isinstance(phrase, str) else phrase
-    return without_articles([stem(ABBREVIATIONS.get(word, word)) for word in words])
+    return without_fillers([stem(ABBREVIATIONS.get(word, word)) for word in words])
 
 
-def without_articles(phrase: Sequence[str]) -> Stems:
-    """The stems of a phrase without the articles inside it."""
-    return (*phrase[:1], *(part for part in phrase[1:-1] if part not in ("a", "an", "the")), *phrase[1:][-1:])
+FILLERS: Final = frozenset("a an the actually really just even also please exactly simply currently still".split())
+"""Words that a phrase may have inside without another meaning."""
+
+
+def without_fillers(phrase: Sequence[str]) -> Stems:
+    """The stems of a phrase without the fillers inside it."""
+    return (*phrase[:1], *(part for part in phrase[1:-1] if part not in FILLERS), *phrase[1:][-1:])
 
 
 LEXICON: Final = build_lexicon()

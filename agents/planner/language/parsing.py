@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from agents.planner.language.lexicon import Lexicon, Meaning, without_articles
+from agents.planner.language.lexicon import Lexicon, Meaning, without_fillers
 from agents.planner.language.reading import BREAKS, WITHIN, Item, Reading
 
 COSTS: Final = {
@@ -77,7 +77,7 @@ def _items(
         if last > n + 1 and WITHIN.search(reading.gaps[last - 1]):
             return
         phrase.append(reading.words[last - 1].stem)
-        meanings = [m for m in lexicon.meanings.get(without_articles(phrase), ()) if accepts(m)]
+        meanings = [m for m in lexicon.meanings.get(without_fillers(phrase), ()) if accepts(m)]
         if meanings:
             best = min(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))
             yield Item(*best, n, last, reading.quote(n, last)), COSTS.get(best.kind, 0.1)

@@ -36,6 +36,12 @@ AGE: Final = re.compile(
 _YEAR: Final = r"((?:(?:0?[1-9]|1[0-2])/)?(?:19|20)\d{2})"
 YEARS: Final = re.compile(rf"(?<![\w./-]){_YEAR} ?(?:--?|to) ?{_YEAR}(?![\w/%-])")
 """The first and the last year, or month of a year, as in "2003-2009"."""
+CRISIS: Final = re.compile(
+    r"\b(?:the )?(?:(?:global |great )?financial crisis|gfc|dot[- ]?com(?: (?:crash|bust|bubble|years))?|tech bubble|"
+    r"ltcm|lehman(?: (?:crisis|bankruptcy|collapse))?|(?:covid(?:-19)?|corona)(?: (?:crash|sell-off|crisis))?|pandemic|"
+    r"black monday|euro crisis)\b"
+)
+"""Crises by name, whose days are known."""
 MULTIPLE: Final = re.compile(r"(?<![\w])[x×]\d+(?:\.\d+)?(?!\w)")
 _NAME: Final = (
     r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*"
@@ -243,6 +249,8 @@ def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:
     ranges = [match.span(group) for match in YEARS.finditer(folded) for group in (1, 2)]
     for start, end in ranges or [match.span() for match in MONTH.finditer(folded)]:
         yield "date", folded[start:end], start, end, Number(folded[start:end], 0, 0, None, "date")
+    for match in CRISIS.finditer(folded):
+        yield "date", match[0], *match.span(), Number(match[0], 0, 0, None, "date")
     for match in MULTIPLE.finditer(folded):
         yield "number", match[0], *match.span(), Number(match[0], 0, 0, float(match[0].lstrip("x× ")), "multiple")
     for match in TIMES.finditer(folded):

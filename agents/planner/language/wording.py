@@ -1,5 +1,6 @@
 """What the planner says about a message that it does not act on: what it did not use, and what it offers."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,22 +20,29 @@ def offered(proposals: Sequence[Proposal], figures: Sequence[Figure]) -> list[st
 
     def say(quote: str) -> str:
         figure = next((f.id for f in figures if str(f.value).casefold().strip() == quote.casefold().strip()), None)
-        return f"the amount {{{{{figure}}}}}" if figure else "an amount of before"
+        return f"{{{{{figure}}}}}" if figure else "an amount of before"
 
     first = proposals[0]
     texts = [q for q in first.questions if _passes(q, figures)][:2]
     if first.unused:
         words = ", ".join(f"“{word}”" for word in dict.fromkeys(first.unused) if word.isalpha())
-        sentence = f"It is not clear what {words} is to say here." if words else ""
-        texts.append(sentence if sentence and _passes(sentence, figures) else "Not every word of it could be used.")
+        sentence = f"This does not use {words}." if words else ""
+        texts.append(sentence if sentence and _passes(sentence, figures) else "This does not use all of your message.")
     texts += [f"{sentence_case(doubt)}." for doubt in first.doubts[:1]]
     for n, proposal in enumerate(proposals):
         lead = "Did you mean" if n == 0 else "Or"
-        text = f"{lead} {describe_call(proposal.call.tool, proposal.call.arguments, say)}?"
+        meant = describe_call(proposal.call.tool, proposal.call.arguments, say)
+        amounts = ", with your amounts," if "{{" in meant else ""  # a reference names its quantity
+        text = f"{lead}{amounts} {OVER.sub('for ', meant)}?"
         texts.append(text if _passes(text, figures) else f"{lead} {SUBJECTS[proposal.call.tool]}?")
     if not first.questions:
-        texts.append("Reply yes for the topmost of these, or its place in the list.")
+        several = "Reply yes for the topmost of these, or its place in the list."
+        texts.append(several if len(proposals) > 1 else "Reply yes if so.")
     return [text for text in texts if _passes(text, figures)]
+
+
+OVER: Final = re.compile(r"\bover (?=\{\{)")
+"""A word that would change the amount after it."""
 
 
 def _passes(text: str, figures: Sequence[Figure]) -> bool:
