@@ -55,7 +55,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
     if ability.topic is not None:
         evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
-        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in OF_DAYS)
+        evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in (*OF_DAYS, "tearsheet"))
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
         evidence -= 0.6 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
     return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)

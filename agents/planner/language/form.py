@@ -14,7 +14,7 @@ from desk.conversation.wishes import Offer
 from desk.optimization.reading.topics import Topic
 
 MEANINGFUL: Final = frozenset({"unknown", "amount", "number", "date", "name", "saved", "run", "split", "sense", *NAMES})
-FREE: Final = frozenset({"amount", "change", "yearly", "last", "only", "equally"})
+FREE: Final = frozenset({"amount", "change", "yearly", "last", "only", "equally", "between"})
 """Cues and senses that need not be used: they change nothing that the arguments do not say."""
 QUESTIONS: Final = frozenset("what what's why when how does did".split())
 ASKING: Final = QUESTIONS | frozenset("is are was were do should who which has have".split())

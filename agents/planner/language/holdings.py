@@ -102,7 +102,8 @@ def levels_of(form: Form) -> dict[str, str]:
         if name and name not in levels:
             levels[name] = item.text
             form.use(item)
-    span = next((word.text for word in form.reading.words if word.text in SPANS), None)
+    shares = {word for item in form.all("number") for word in item.text.lower().split()}  # "a quarter in XOM"
+    span = next((word.text for word in form.reading.words if word.text in SPANS - shares), None)
     return filled({"horizon": span}) | levels
 
 

@@ -56,30 +56,7 @@ NOUNS: Final = {
 """Nouns that may follow each phrase of a kind."""
 NEGATIVE: Final = frozenset({"hardly", "barely", "scarcely", "italy", "partly"})
 """Words in -ly that change what is meant."""
-ABBREVIATIONS: Final = dict(
-    re.findall(
-        r"(\S+)=(\S+)",
-        "opt=optimize optim=optimize rebal=rebalancing rebals=rebalancing tgt=target est=estimate sim=simulate "
-        "sims=simulations scen=scenario scens=scenario pf=portfolio ptf=portfolio port=portfolio lev=leverage "
-        "strat=strategy strats=strategy fn=function fct=function func=function wt=weight wts=weights "
-        "qtrly=quarterly mthly=monthly wkly=weekly ann=annual max=maximum min=minimum maximal=maximum "
-        "minimal=minimum pls=please plz=please u=you ur=your w=with wd=would n=and bm=benchmark bmk=benchmark "
-        "bench=benchmark corr=correlation config=configuration params=parameters param=parameter lb=lookback "
-        "mc=simulate avg=average exp=expected yr=year mgmt=management mult=multiplier ovl=overlay bt=backtest "
-        "tearsht=tearsheet rev=reverse mid=midpoint div=diversification alloc=allocation allocs=allocation "
-        "mkt=market px=price hist=history vs.=vs ports=portfolio rn=now eq=equal wtd=weighted inv=inverse "
-        "cov=covariance diff=difference perf=performance ret=return rets=returns thru=through gd=good bs=bad "
-        "lo=low hi=high yday=yesterday eval=evaluate wot=what wots=what's tho=though cos=because dev=deviation "
-        "std=standard mths=months const=constant ctrl=control chk=check chg=change chgs=change calib=calibration "
-        "sig=significant sr=sharpe pctl=percentile pct=percent reb=rebalancing mdd=drawdown maxdd=drawdown val=value "
-        "nonlin=nonlinear wk=week qtr=quarter mins=minutes prev=previous whats=what's hows=how wheres=where "
-        "whos=who whens=when dont=don't doesnt=doesn't didnt=didn't isnt=isn't wasnt=wasn't cant=can't wont=won't "
-        "shouldnt=shouldn't wouldnt=wouldn't couldnt=couldn't im=i'm ive=i've thats=that's theres=there's "
-        "k=ok hm=hmm wld=would cld=could shld=should smth=something q=question lmk=tell til=until y=why hve=have "
-        "defn=definition def=definition dd=drawdown srch=search stks=stocks stk=stock pctiles=percentiles cur=current "
-        "wgt=weight wgts=weights btwn=between yrs=years ppl=people sth=something vola=volatility",
-    )
-)
+ABBREVIATIONS: Final = dict(pair.split("=") for pair in VOCABULARY.pop("abbreviation")["words"].split())
 """Words that the letters of an abbreviation alone do not tell."""
 
 
@@ -117,6 +94,10 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Whether the word, or the one that it abbreviates or misspells, is part of a phrase or an adverb."""
         return stem(self.full(word)) in self.known or self.is_adverb(word)
+
+    def frames(self, phrase: str) -> bool:
+        """Whether the phrase may frame a wish without changing it."""
+        return any(meaning.kind == "frame" for meaning in self.meanings.get(stems(phrase), ()))
 
     def is_adverb(self, word: str) -> bool:
         """Whether the word ends like an adverb of manner and has no meaning of its own, as in "quietly"."""

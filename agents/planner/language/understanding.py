@@ -127,8 +127,9 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     """What a message means, alone or together with an earlier one that was not acted on."""
     proposals = _proposals(reading, talk)
     replaced = _replaced(reading, talk)
-    beyond = parse(reading, talk.lexicon, lambda meaning: meaning.kind in SCOPE).has("beyond")
-    chosen = replaced[0] if len(replaced) == 1 else None if beyond else _decide(proposals)
+    outside = parse(reading, talk.lexicon, lambda meaning: meaning.kind in SCOPE).all("beyond")
+    acts = any(not talk.lexicon.frames(item.text) for item in outside)  # "for a meeting" frames a wish
+    chosen = replaced[0] if len(replaced) == 1 else None if acts else _decide(proposals)
     refers = joined and _refers(reading, chosen, joined[0])
     if chosen is not None and not refers:
         return Interpretation(calls=(chosen.call,))
@@ -141,7 +142,7 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     told = [p for p in proposals if p.evidence >= LIKELY]
     likely = told or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not talk.lexicon.knows(w.text) for n, w in enumerate(reading.words))
-    beyond = beyond or (strange and not likely)
+    beyond = bool(outside) or (strange and not likely)
     different = _different(likely or joined)
     accepted = [p for n, p in enumerate(different) if n == 0 or not p.questions]  # a place accepts no open question
     return Interpretation(proposals=tuple(accepted[:OFFERED]), beyond=beyond)
@@ -171,7 +172,7 @@ CHOICES: Final = (
 UNDO: Final = re.compile(
     r"(?:(?:no|wait|sorry|ok|please|can you|could you|let's|undo|revert|reverse|scrap|take|put|go) )*"
     r"(?:undo|revert|reverse|go back|(?:take|put) (?:that|it) back|scrap that)(?: (?:on|to|a|one|it|that|this|the|last|"
-    r"latest|my|previous|change|step|version|before|how|as|was|please))*"
+    r"latest|my|previous|change|step|version|before|how|as|was|please)| to what .*)*"
 )
 
 
