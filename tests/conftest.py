@@ -77,6 +77,9 @@ os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("authority.pem"))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# More workers than cores compute at once: threads of BLAS that wait for one another would keep the cores busy.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 # Tests write to memory if there is room: waiting for a disk would be a fifth of their time.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
