@@ -105,9 +105,9 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
     questioned &= not any(change.split()[0] in (first, *QUESTIONS) for change in changes)
     costs_multiplied = wish.keys() == {"transaction_cost"} and any(p.amount.unit == "multiple" for p in form.pairs)
     untold = not form.has("trigger") and not form.has("sense", "again")
-    unsaid = TELLING.isdisjoint(wish) or (  # one rule, or a name, is as well what is to be evaluated or added
-        {*wish} & TELLING <= {"target_volatility"} and (len(wish.get("weight_functions", ())) == 1 or "name" in wish)
-    )
+    told = {*wish} & TELLING  # one bound alone, one rule or a name is as well of something else
+    single = len(wish.get("weight_functions", ())) == 1 or "name" in wish
+    unsaid = not told or told == {"max_drawdown"} or (single and told <= {"target_volatility"})
     asks = form.reading.text.rstrip().endswith("?") and not form.has("sense", "change")
     if questioned or (untold and (costs_multiplied or asks or (base == "new" and unsaid))):
         form.doubt("a search is meant")
@@ -310,8 +310,11 @@ def explain(form: Form) -> dict[str, Any]:
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
     if topic == "years":
         details = [crisis.name if (crisis := find_crisis(day)) else day for day in details]
-    if topic == "limits":  # the answer says over which years
-        form.use(*(item for item in form.all("number") if item.unit == "years"))
+    if topic == "limits":  # the answer says the limits and over which years
+        request = form.focus.request
+        bounds = [limit.bound for limit in request.limits.defined().values()] if request is not None else []
+        repeats = [i for i in form.all("number") if any(abs(i.size / 100.0 - bound) < 1e-9 for bound in bounds)]
+        form.use(*repeats, *(item for item in form.all("number") if item.unit == "years"))
     if topic == "data":
         form.take("date")
     form.use(*form.all("worlds"), *form.all("template"), *form.all("split"))

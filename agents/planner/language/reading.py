@@ -66,7 +66,8 @@ NAMED: Final = tuple(
 SAVED: Final = re.compile(
     r"\b(?:load|saved|stored|reload)(?: up)?(?: the| my| one| it)*(?: strategy| rule| config)?"
     r"(?: (?:as|called|named|under))?,? "
-    rf"['\"]?(?!strateg|portfolio|data|rule|to|with|by|here|so|as|under|it|one|run|result|in|the|up|[\d.]+ ?%){_NAME}",
+    r"['\"]?(?!strateg|portfolio|data|rule|to|and|with|by|here|so|as|under|it|one|run|result|in|the|up|[\d.]+ ?%)"
+    rf"{_NAME}",
     re.IGNORECASE,
 )
 HELD: Final = re.compile(r"%,? (?:of |in |to )?(?P<name>[A-Z]{2,5})\b(?![&'])|\b(?P<other>[A-Z]{2,5}),? \d+(?:\.\d+)?%")
