@@ -4,6 +4,7 @@ import asyncio
 import signal
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ from tests.graphs.runs.runs_with_approval import (
     run_until_approval,
     state_of_run,
 )
+from tests.soak_variants import covering
 
 pytestmark = pytest.mark.anyio
 
@@ -216,10 +218,9 @@ async def test_one_of_two_concurrent_decisions_counts(home, small):
     assert (run.state, run.request.trials) == (("rejected", 10) if rejected else ("running", 12))
 
 
-@pytest.mark.parametrize("first", ["edited", "rejected"])
-@pytest.mark.parametrize("second", ["edited", "rejected"])
-@pytest.mark.parametrize("reads", [1, 2, 3])
-async def test_a_decision_between_the_reads_of_another_one_counts(home, small, first, second, reads):
+@pytest.mark.parametrize(("decisions", "reads"), covering([*product(["edited", "rejected"], repeat=2)], [1, 2, 3]))
+async def test_a_decision_between_the_reads_of_another_one_counts(home, small, decisions, reads):
+    first, second = decisions
     choices = {"edited": {"trials": 12}, "rejected": {"reason": "no"}}
 
     class Slow:

@@ -161,7 +161,10 @@ def loss(estimate: np.ndarray, truth: np.ndarray) -> float:
     return float(((estimate - truth) ** 2).sum())
 
 
-@pytest.mark.parametrize(("assets", "sessions"), [(60, 120), (80, 40), (30, 30), (100, 300)])
+@pytest.mark.parametrize(
+    ("assets", "sessions"),
+    [pytest.param(60, 120, marks=pytest.mark.soak), (80, 40), pytest.param(30, 30, marks=pytest.mark.soak), (100, 300)],
+)
 def test_shrinkage_is_nearer_to_the_truth_than_the_sample(assets: int, sessions: int) -> None:
     """Three groups of eigenvalues as in Ledoit and Wolf (2020), section 5: a fifth 1, two fifths 3, two fifths 10."""
     rng = np.random.default_rng(assets)

@@ -58,7 +58,14 @@ def test_mean_and_volatility_are_the_samples(engine: Engine) -> None:
 # what a long path was made with is found again
 
 
-@pytest.mark.parametrize(("kappa", "vol_of_vol", "leverage"), [(3.0, 3.33, -0.7), (6.0, 1.5, -0.3), (4.0, 2.0, 0.5)])
+@pytest.mark.parametrize(
+    ("kappa", "vol_of_vol", "leverage"),
+    [
+        (3.0, 3.33, -0.7),
+        pytest.param(6.0, 1.5, -0.3, marks=pytest.mark.soak),
+        pytest.param(4.0, 2.0, 0.5, marks=pytest.mark.soak),
+    ],
+)
 def test_heston_is_found_again(kappa: float, vol_of_vol: float, leverage: float) -> None:
     """400 years; the tolerances of kappa and xi are the errors of a moment of heavy-tailed squares."""
     _, path = sample_path("heston", 100_000, mean_reversion=kappa, vol_of_vol=vol_of_vol, leverage=leverage)
@@ -74,7 +81,7 @@ def test_heston_is_found_again(kappa: float, vol_of_vol: float, leverage: float)
     assert kurtosis.implied == pytest.approx(kurtosis.sample, rel=0.1)
 
 
-@pytest.mark.parametrize("rate", [0.5, 2.0])
+@pytest.mark.parametrize("rate", [0.5, pytest.param(2.0, marks=pytest.mark.soak)])
 def test_the_rate_of_jumps_is_found_again(rate: float) -> None:
     for engine in ("merton", "bates"):
         _, path = sample_path(engine, 100_000, jumps_per_year=rate)

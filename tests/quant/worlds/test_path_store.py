@@ -40,7 +40,7 @@ def run(model: PathModel, store: PathStore | None, *, bond: BondModel | None = N
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("limit", [0, 400_000, 2**24])
+@pytest.mark.parametrize("limit", [400_000, *(pytest.param(limit, marks=pytest.mark.soak) for limit in (0, 2**24))])
 def test_the_bits_are_those_of_paths_that_are_drawn_anew(limit: int) -> None:
     store = PathStore(limit)
     for _, model, bond, first_block in product(range(2), MODELS, (None, BOND), (0, GROUP)):
