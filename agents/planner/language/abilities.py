@@ -59,7 +59,7 @@ _SEARCHED: Final = _fields(Wish) - {"goal"}  # a name, and no amount
 _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
     "alternative": {"function": 1.0},
     "scenario": {"scenario": 1.2},
-    "benchmarks": {"template": 0.3},
+    "benchmarks": {"template": 0.3, "asset": 0.0},
     "data": {"worlds": 1.0},
     "years": {"date": 2.5},
 }

@@ -317,7 +317,7 @@ def explain(form: Form) -> dict[str, Any]:
         form.use(*repeats, *(item for item in form.all("number") if item.unit == "years"))
     if topic == "data":
         form.take("date")
-    form.use(*form.all("worlds"), *form.all("template"), *form.all("split"))
+    form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500"))
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 
 

@@ -85,10 +85,8 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
     """Evidence of single words for or against an ability."""
     words = [word.text for word in division.reading.words]
     evidence = 0.0
-    if ability.offer == "define_term" and any(
-        i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items
-    ):
-        evidence += 1.0
+    if ability.offer == "define_term" and division.has("trigger"):
+        evidence += any(i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items)
     if ability.offer == "define_term" and _asks_for_term(division):
         evidence += 1.0
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):

@@ -45,8 +45,8 @@ CRISIS: Final = re.compile(
 MULTIPLE: Final = re.compile(r"(?<![\w])[x×]\d+(?:\.\d+)?(?!\w)")
 _NAME: Final = (
     r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*"
-    r"(?:(?: (?!please|pls|for|and|but|in|with|where|like|then|so|as|on)[a-z][\w-]*){1,2}(?=[.!]?$))?|"
-    r"[\w][\w&/-]*(?: (?!like|with|where|based|from|and|but|using|please|for|in|having|that|it|as|on|same|then|is|"
+    r"(?:(?: (?!please|pls|for|and|but|in|w|with|where|like|then|so|as|on)[a-z][\w-]*){1,2}(?=[.!]?$))?|"
+    r"[\w][\w&/-]*(?: (?!like|w|with|where|based|from|and|but|using|please|for|in|having|that|it|as|on|same|then|is|"
     r"which)"
     r"[a-z][\w-]*){0,2})"
 )
