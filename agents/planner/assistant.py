@@ -25,6 +25,7 @@ TALK: dict[str, str] = {
     "help": "This desk searches allocation strategies, judges them for luck, and explains what it found.",
     "yes": "Nothing is waiting for a yes; please say what should be done.",
     "no": "Then nothing is done; please say it otherwise.",
+    "undo": "There is nothing that could be taken back; please say what should be done.",
 }
 """Replies to small talk."""
 FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."

@@ -236,6 +236,9 @@ def compare_allocations(form: Form) -> dict[str, Any]:
 def simulate(form: Form) -> dict[str, Any]:
     quotes = form.match(PLANNED, holdings=True)
     _read_flows(form, quotes)
+    uncued = [pair for pair in form.pairs if pair.slot == "amount" and pair.cue is None and pair.amount.unit == "plain"]
+    if form.built_on and uncued:
+        form.ask("What is the amount for? Name it, as in invested, paid in or taken out.")
     form.take("sense", "monthly")
     needed = [p.amount.text for p in form.pairs if p.slot == "amount" and NEEDED & {*form.before(p.amount, 3)}]
     if needed and "goal" not in quotes:  # money that is needed, and not held

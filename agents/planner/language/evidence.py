@@ -24,6 +24,10 @@ IMPERATIVES: Final = {
 """Verbs at the beginning that only some abilities answer."""
 OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed recommendation".split())
 """Words for what a search has found: a message with one is about its result."""
+OF_SUMMARY: Final = frozenset(
+    "result winner winning strategy rule run search verdict outcome optimization last latest found all best".split()
+)
+"""Words beside which a summary is an answer."""
 OF_VERDICT: Final = frozenset("red amber green light verdict recommend recommendation switch convince".split())
 CONDITIONAL: Final = frozenset(
     "would could might when happen under if need needed must become missing far close".split()
@@ -54,7 +58,11 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
     evidence += math.fsum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
     if ability.topic is not None:
         evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
-        evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
+        words = [item.text.lower() for item in division.items if item.kind == "question"]
+        evidence += min(0.2 * len(words), 0.6)
+        evidence -= 1.0 * (
+            ability.topic == "summary" and not {*words} <= OF_SUMMARY
+        )  # it answers what nothing else does
         evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in (*OF_DAYS, "tearsheet"))
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
         evidence -= 0.6 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)

@@ -57,6 +57,10 @@ class Pair:
     cue: Item | None = None
 
 
+MOST_RATE: Final = 0.25
+"""Above this a share beside cash is held in it, and no rate."""
+
+
 def assign(parse: Parse, cues: Sequence[Item], implied: Mapping[str, str]) -> tuple[list[Pair], list[Pair]]:
     """The best assignment of the unused numbers, and a different one that is about as good, or an empty list."""
     beam: list[tuple[float, tuple[Pair, ...]]] = [(0.0, ())]
@@ -140,6 +144,8 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair]) -> float:
     monthly = period_of(parse, pair.amount) is not None
     cost = 3.0 * (pair.slot not in {"", *MANY} and any(other.slot == pair.slot for other in pairs))
     cost += 4.0 * (pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY)
+    share = pair.amount.size / (100.0 if pair.amount.unit == "percent" or pair.amount.size > 1.0 else 1.0)
+    cost += 6.0 * (pair.slot == "cash_rate" and share > MOST_RATE)
     return cost + 1.0 * (pair.slot in FLOWS and not monthly)
 
 

@@ -118,8 +118,9 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
     small = _small_talk(reading, lexicon)
     if small or any(i.last - i.first >= HELP for i in parse(reading, lexicon, lambda m: m == HELPED).all("talk")):
         return Interpretation(talk=small or "help")
-    if UNDO.fullmatch(reading.plain) and (undone := _undo(talk.done)):
-        return Interpretation(calls=(undone,))
+    if UNDO.fullmatch(reading.plain):
+        undone = _undo(talk.done)
+        return Interpretation(calls=(undone,)) if undone else Interpretation(talk="undo")
     return _interpret(reading, talk, _joined(text, earlier, talk))
 
 
