@@ -34,6 +34,8 @@ NEEDED: Final = frozenset("need needs want wants require requires aim aims targe
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
+MOST_COUNTED: Final = 10.0
+"""Up to this a number in a question about a result counts what is told, or says by how much."""
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
@@ -320,6 +322,7 @@ def explain(form: Form) -> dict[str, Any]:
         form.use(*repeats, *(item for item in form.all("number") if item.unit == "years"))
     if topic == "data":
         form.take("date")
+    form.use(*(i for i in form.all("number") if i.unit in ("plain", "points") and i.size <= MOST_COUNTED))
     form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500"))
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 

@@ -1,5 +1,6 @@
 """Sentences about a portfolio's risk, allocation methods, the market and wealth over years."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,10 +18,16 @@ _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
 
 
+_MOVES = r"(?:falls?|drops?|crash\w*|declines?|slumps?|loses?)"
+MOVE = re.compile(rf"\d ?%[^.?!]{{0,30}}\b{_MOVES}\b|\b{_MOVES}\b[^.?!]{{0,40}}\d ?%", re.IGNORECASE)
+"""A message about a move of given size."""
+
+
 def describe_risk(result: PortfolioRisk, message: str) -> list[str]:
     ids = {figure.id for figure in result.figures}
     stress, reverse = result.factor_stress, result.reverse_stress
-    if stress is not None and {factor.factor: factor.move for factor in stress.factors} != USUAL_SHOCKS:
+    moves = {} if stress is None else {factor.factor: factor.move for factor in stress.factors}
+    if moves and (moves != USUAL_SHOCKS or MOVE.search(message)):
         return _led_by("risk_stress_sentence", result)
     if "risk_days_sentence" in ids:
         return _led_by(f"risk_days_{'drawdown_' if asks('drawdown', message) else ''}sentence", result)
