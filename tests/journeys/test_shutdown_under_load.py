@@ -41,7 +41,7 @@ from tests.api.http.running_server import running_server
 from tests.api.http.sample_requests import SMALL_JOB
 from tests.api.http.stream_readers import Reader, jobs_with_event, wait_until
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.graphs.jobs.queued_runs import queued_dependencies, working
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies, working
 from tests.journeys.service_processes import ROOT, SupervisedService
 from tests.processes import is_alive
 
@@ -90,8 +90,10 @@ async def through_a_restart(
         interrupted = {job for job in first if runs[job].state != "completed"}
         assert interrupted, "nothing was executed when the service ended"
         assert {run.state for job, run in runs.items() if job not in first} <= {"queued"}
-        async with service() as place:
+        async with service() as place, open_store(home) as store:
             await wait_until(lambda: all(reader.done for reader in following), seconds=LONG)
+            # the state follows the last event: a service that ends in between leaves the run to the next one
+            await eventually(lambda: _have_completed(store, owners), seconds=LONG)
     assert executions() == {job: 1 + (job in interrupted) for job in owners}
     assert sum(reader.cuts for reader in following)
     async with open_dependencies(home) as dependencies:
@@ -101,6 +103,10 @@ async def through_a_restart(
         for job in sorted(interrupted)[:1]:
             again = await reproduce(dependencies, owners[job], job)
             assert again.digest() == (await load_run(dependencies.store, owners[job], job)).result_digest
+
+
+async def _have_completed(store: Store, owners: Mapping[str, str]) -> bool:
+    return all([(await load_run(store, owner, job)).state == "completed" for job, owner in owners.items()])
 
 
 async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
