@@ -178,7 +178,7 @@ def _is_name(text: str) -> bool:
 
 
 def _characters(prose: str) -> Iterator[str]:
-    for character in dict.fromkeys(c for c in prose if not _is_plain(c)):
+    for character in (c for c in dict.fromkeys(prose) if not _is_plain(c)):
         if _is_numeral(character):
             yield f"digit: {character!r} is a number of your own; refer to a figure"
         else:
