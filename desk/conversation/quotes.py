@@ -81,7 +81,9 @@ def _occurs(quote: str, message: str) -> bool:
         before, after = message[start - 1 : start], message[end : end + 1]
         if (before.isalnum() and quote[0].isalnum()) or (after.isalnum() and quote[-1].isalnum()):
             continue
-        spans = ((n.end - len(n.text.lstrip("=≈~ ")), n.end) for n in numbers if not _is_split(n.text))
+        spans = (  # without the full stop of the sentence: "10bp."
+            (n.end - len(n.text.lstrip("=≈~ ")), n.end - n.text.endswith(".")) for n in numbers if not _is_split(n.text)
+        )
         split_numbers = (
             one for one in spans if one[0] < end and start < one[1] and not (start <= one[0] and one[1] <= end)
         )

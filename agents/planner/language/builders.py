@@ -34,6 +34,11 @@ NEEDED: Final = frozenset("need needs want wants require requires aim aims targe
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
+OF_WINNER: Final = frozenset(
+    "winner winner's winning result run strategy rule it its chosen search".split()
+)
+BARE: Final = 4
+"""Most words of a wish for a tear sheet that needs no name."""
 MOST_COUNTED: Final = 10.0
 """Up to this a number in a question about a result counts what is told, or says by how much."""
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
@@ -65,6 +70,10 @@ def search(form: Form) -> dict[str, Any]:
         "engine": form.one("engine"), "worlds": form.one("worlds"), "goal": goal,
     })  # fmt: skip
     base = _base(form, wish)
+    if any(" " in quote for quote in quotes.get("lookbacks", ()) if quote.replace(" ", "").isdigit()):
+        form.ask("Which lookbacks? Put a comma between them.")
+    if base == "last" and "assets" in wish and form.says(ADDED | {"too", "also"}):
+        form.ask("Which assets are meant in all? Please name them.")
     _ask_about(form, wish, base)
     return {"wish": {"base": base, **wish}}
 
@@ -294,7 +303,7 @@ def tearsheet(form: Form) -> dict[str, Any]:
         arguments["portfolio"] = portfolio
         if run:
             form.ask("Of the result, or of the assets?")
-    elif run or form.focus.run or form.says({"winner", "result", "run"}):
+    elif run or form.says(OF_WINNER) or (form.focus.run and len(form.reading.words) <= BARE):
         arguments["run"] = run or "last"
     elif form.focus.portfolio is None:
         form.ask("Of which asset or portfolio? Name it, or the result whose winner is meant.")

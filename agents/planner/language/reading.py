@@ -180,7 +180,7 @@ def _spans(
             start = number.end - len(number.text.lstrip("=≈~ "))
             known = _as_count(number, folded[:start], folded[number.end :])
             kind = "date" if known.unit == "date" else "number"
-            yield from over(kind, text[start : number.end].strip(), start, number.end, known)
+            yield from over(kind, text[start : number.end].strip().rstrip("."), start, number.end, known)
 
 
 def _names(text: str, folded: str) -> Iterator[tuple[str, str, int, int]]:
