@@ -34,9 +34,7 @@ NEEDED: Final = frozenset("need needs want wants require requires aim aims targe
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
-OF_WINNER: Final = frozenset(
-    "winner winner's winning result run strategy rule it its chosen search".split()
-)
+OF_WINNER: Final = frozenset("winner winner's winning result run strategy rule it its chosen search".split())
 BARE: Final = 4
 """Most words of a wish for a tear sheet that needs no name."""
 MOST_COUNTED: Final = 10.0

@@ -2,12 +2,13 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
 from agents.planner.language.lexicon import TICKERS
 from agents.planner.language.reading import Item
-from agents.planner.language.slots import is_money
+from agents.planner.language.slots import Pair, is_money
 
 MARKET: Final = ("crash", "market crash", "market", "markets", "equities", "equity market")
 """Words for the index in a shock."""
@@ -30,6 +31,8 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     elif shares and not names and form.offer in ("simulate", "assess_risk"):
         names = ["sp500", "cash"]  # what 60/40 means
     parts = {pair.cue.value: pair.amount.text for pair in pairs if pair.cue} | dict(zip(names, shares, strict=False))
+    if pairs and {*names} - parts.keys() <= {"sp500", "stocks"} and _whole(pairs):
+        names = list(parts)  # the others are what it is compared with, or "which stock"
     each, texts = form.take("sense", "each"), {pair.amount.text for pair in pairs}
     form.take("sense", "equally")
     if each and len(texts) == 1:
@@ -50,6 +53,12 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     part = "amount" if money else "weight"
     holdings = [filled({"asset": name, part: parts.get(name)}) for name in names]
     return filled({"amount": quotes.pop("amount", None), "holdings": holdings})
+
+
+def _whole(pairs: Sequence[Pair]) -> bool:
+    """Whether shares are all of a portfolio."""
+    total = math.fsum(pair.amount.size / (1.0 if _is_fraction(pair.amount) else 100.0) for pair in pairs)
+    return not any(is_money(pair.amount) for pair in pairs) and abs(total - 1.0) < 1e-6
 
 
 def _check_shares(form: Form, total: float, missing: int) -> None:
