@@ -29,7 +29,7 @@ from desk.figures.sheet import sentence_figure
 from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.reading.comparison import compare
 from desk.optimization.reading.findings import build_findings
-from desk.optimization.reading.next_step_in_words import describe_next_step
+from desk.optimization.reading.in_words.next_step import describe_next_step
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import Topic

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "4b347054620d98be429b945183dfbf29f5cee6bb18bb3f11c142a588084c4f59"
+DEMO_DIGEST = "09f76c35ec0b74a510df211691b378cea28974f20bd09e0223493c2a3c6efc73"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "ae6f404965ec99e6ae0b8952e3e6571c883c1a02561b651ca40ee99a502f158d"
+REDUCED_DIGEST = "9efe405c5566379a2b2619797f84399a8bce65a1cc880d6fe067c52199b4cd87"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

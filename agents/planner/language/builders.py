@@ -16,7 +16,7 @@ from quant.worlds.scenario import BUILT_IN, CYCLE
 USUAL: Final = tuple(scenario.name for scenario in BUILT_IN)
 SCENARIOS: Final = {"all": (*USUAL, CYCLE.name), "default": USUAL}
 """Scenarios by the names of groups."""
-OPENERS: Final = frozenset("and so ok but then well please kindly hi hello hey now".split())
+OPENERS: Final = frozenset("and so ok but then well please kindly hi hello hey now could can would you".split())
 LEVELS: Final = (("days", 21.0), *((unit, level) for unit in ("percent", "plain") for level in (95.0, 99.0)))
 """Horizon and levels of the value at risk and of the shortfall that a search limits."""
 TELLING: Final = frozenset({"target_volatility", "trials", "paths", "goal", "max_drawdown", "max_turnover"})
@@ -184,7 +184,7 @@ def _held(form: Form) -> str | None:
     if len(held) != 1 or not (rest or (beside and sum(i.size for i in shares) == 100.0)):
         return None
     form.use(*shares, *rest, *cash)
-    if not any(i.kind == "trigger" and i.text != "done" for i in form.items):
+    if not any(i.kind == "trigger" and i.text.lower() != "done" for i in form.items):
         form.doubt("a rule that keeps this mix is meant, and not the risk of it")
     return held[0].text
 

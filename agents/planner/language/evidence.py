@@ -41,7 +41,7 @@ SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"
 
 def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
     """How much the words of a division speak for an ability."""
-    triggers = {item.value + item.text for item in division.items if item.kind in ("trigger", "topic")}
+    triggers = {item.value + item.text.lower() for item in division.items if item.kind in ("trigger", "topic")}
     if ability.offer == "assess_risk":
         triggers |= {item.text for item in division.items if (item.kind, item.value) == ("amount", "loss")}
     evidence = (2.5 if triggers else 0.0) + 0.4 * max(0, min(len(triggers), 4) - 1)

@@ -1,7 +1,8 @@
 """Divides a message into the phrases that one ability accepts, so that as few words as possible remain."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from agents.planner.language.lexicon import Lexicon, Meaning, without_fillers
@@ -58,26 +59,28 @@ def parse(reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool]
     best: list[tuple[float, tuple[Item, ...]]] = [(0.0, ()), *((float("inf"), ()) for _ in range(count))]
     spans = [s for s in reading.spans if s.kind in ("number", "date") or accepts(Meaning(s.kind, s.value))]
     priced = [(s, COSTS["name"] if s.kind in ("name", "saved", "run", "scenario") else 0.1) for s in spans]
-    for n in range(count):
+    for n, (word, phrases) in enumerate(_phrases(reading, lexicon)):
         cost, items = best[n]
-        for item, price in (*_items(reading, lexicon, accepts, n), *(row for row in priced if row[0].first == n)):
+        said = [(meaning, last) for last, meanings in phrases if (meaning := next(filter(accepts, meanings), None))]
+        known = [(Item(*m, n, last, reading.quote(n, last)), COSTS.get(m.kind, 0.1)) for m, last in said]
+        for item, price in (word, *known, *(row for row in priced if row[0].first == n)):
             if cost + price < best[item.last][0] - 1e-9:
                 best[item.last] = (cost + price, (*items, item))
     return Parse(reading, best[count][1])
 
 
-def _items(
-    reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool], n: int
-) -> Iterator[tuple[Item, float]]:
-    word = reading.words[n]
-    stop = reading.is_stop(n) or lexicon.is_adverb(word.text)
-    yield Item("stop" if stop else "unknown", word.text, n, n + 1, word.slip or word.text), STOP if stop else UNUSED
-    phrase: list[str] = []
-    for last in range(n + 1, min(n + lexicon.longest + 1, len(reading.words)) + 1):
-        if last > n + 1 and WITHIN.search(reading.gaps[last - 1]):
-            return
-        phrase.append(reading.words[last - 1].stem)
-        meanings = [m for m in lexicon.meanings.get(without_fillers(phrase), ()) if accepts(m)]
-        if meanings:
-            best = min(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))
-            yield Item(*best, n, last, reading.quote(n, last)), COSTS.get(best.kind, 0.1)
+@lru_cache(maxsize=64)
+def _phrases(reading: Reading, lexicon: Lexicon) -> list[tuple[tuple[Item, float], list[tuple[int, list[Meaning]]]]]:
+    """Each word alone, with the ends and meanings, cheapest first, of the phrases that begin with it."""
+    rows: list[tuple[tuple[Item, float], list[tuple[int, list[Meaning]]]]] = []
+    for n, word in enumerate(reading.words):
+        kind, cost = ("stop", STOP) if reading.is_stop(n) or lexicon.is_adverb(word.text) else ("unknown", UNUSED)
+        rows.append(((Item(kind, word.text, n, n + 1, word.slip or word.text), cost), []))
+        phrase: list[str] = []
+        for last in range(n + 1, min(n + lexicon.longest + 1, len(reading.words)) + 1):
+            if last > n + 1 and WITHIN.search(reading.gaps[last - 1]):
+                break
+            phrase.append(reading.words[last - 1].stem)
+            if meanings := lexicon.meanings.get(without_fillers(phrase)):
+                rows[-1][1].append((last, sorted(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))))
+    return rows

@@ -190,7 +190,8 @@ def _joined(text: str, earlier: Past | None, talk: Conversation) -> list[Proposa
         return []
     before = replace(talk, before=talk.before[:-1])
     alone = before.read(earlier.asked)
-    if _small_talk(alone, talk.lexicon) or not _proposals(alone, before):
+    own = _proposals(alone, before)
+    if _small_talk(alone, talk.lexicon) or not own or _decide(own) is not None:  # it was clear, and failed
         return []
     return _proposals(before.read(f"{earlier.asked.rstrip(' .?!')}, {text}"), before)
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from desk.figures.figures import Figure
-from desk.optimization.reading.benchmarks_in_words import describe_benchmarks
-from desk.optimization.reading.costs_in_words import describe_costs
-from desk.optimization.reading.data_in_words import describe_data, describe_work
-from desk.optimization.reading.limits_in_words import describe_limits
+from desk.optimization.reading.in_words.benchmarks import describe_benchmarks
+from desk.optimization.reading.in_words.costs import describe_costs
+from desk.optimization.reading.in_words.data import describe_data, describe_work
+from desk.optimization.reading.in_words.limits import describe_limits
+from desk.optimization.reading.in_words.scenario import describe_extremes, describe_scenario
+from desk.optimization.reading.in_words.verdict import describe_changes, describe_tests
+from desk.optimization.reading.in_words.years import describe_years
 from desk.optimization.reading.plain_words import explain_plainly
-from desk.optimization.reading.scenario_in_words import describe_extremes, describe_scenario
 from desk.optimization.reading.topics import Topic
-from desk.optimization.reading.verdict_in_words import describe_changes, describe_tests
-from desk.optimization.reading.years_in_words import describe_years
 from desk.optimization.result import OptimizationResult
 
 

@@ -14,7 +14,7 @@ from desk.figures.sheet import Money
 from desk.market.bundled import BundledPrices
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.findings import build_findings
-from desk.optimization.reading.next_step_in_words import describe_next_step
+from desk.optimization.reading.in_words.next_step import describe_next_step
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import Topic

@@ -19,7 +19,7 @@ from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.reading.charts import ChartData, build_charts
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.history import History
-from desk.optimization.reading.next_step_in_words import describe_next_step
+from desk.optimization.reading.in_words.next_step import describe_next_step
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import topic_claims

@@ -8,7 +8,7 @@ from desk.figures.guard.claims import check
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.judgement.verification import find_discrepancies
 from desk.optimization.reading.findings import build_findings, explainable_figures
-from desk.optimization.reading.next_step_in_words import describe_next_step
+from desk.optimization.reading.in_words.next_step import describe_next_step
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import Topic, topic_claims

@@ -4,7 +4,7 @@ from desk.base.text import join_words, number, plural
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.optimization.mandate_limits import LIMITS, limit_label
-from desk.optimization.reading.scenario_in_words import scenario_phrase
+from desk.optimization.reading.in_words.scenario import scenario_phrase
 from desk.optimization.result import LimitCheck, OptimizationResult
 from desk.scenarios.schemas import HISTORY
 

@@ -1,0 +1,1 @@
+"""Answers to questions about a result, in sentences: one module per subject."""
