@@ -151,4 +151,6 @@ def visit(browser: Browser, address: str, *, size: str = "laptop", theme: str = 
         yield visited
         visited.check_rules()
     finally:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # an answer may be under way
         context.close()
