@@ -38,7 +38,7 @@ OF_WINNER: Final = frozenset("winner winner's winning result run strategy rule i
 BARE: Final = 4
 """Most words of a wish for a tear sheet that needs no name."""
 MOST_COUNTED: Final = 10.0
-"""Up to this a number in a question about a result counts what is told, or says by how much."""
+"""Up to this a number in a question about a result is a count or the size of a change."""
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 

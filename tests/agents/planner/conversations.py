@@ -168,7 +168,7 @@ async def _score(desk: Dependencies, item: dict[str, Any]) -> Score:
 async def _send_and_confirm(desk: Dependencies, conversation: str, message: str) -> tuple[str, Answer]:
     """Send a message, and "yes" where the answer offers readings.
 
-    The conversation goes on without the "yes" if it leads to no call, since the answer asked for something else.
+    The conversation continues without the "yes" if it leads to no call, since the answer asked for something else.
     """
     answer = await _send(desk, conversation, message)
     if answer.offers_readings:
