@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from desk.optimization.request import OptimizationRequest
+
 
 def comparison(page: Page) -> str:
     return page.get_by_role("row", name="This strategy").inner_text()
@@ -72,6 +74,20 @@ def test_the_keyboard_reads_a_chart_and_its_table(browse):
         figure.get_by_role("button", name=re.compile("^Save")).click()
         page.get_by_role("menuitem", name="Numbers (CSV)").click()
     assert len(download.value.path().read_text().splitlines()) == 251
+
+
+def test_a_finished_search_is_changed_and_searched_again(browse, service, job):
+    page = browse().open(f"/runs/{job}/results")
+    with page.expect_request(lambda request: request.url.endswith("/api/estimates")) as asked:
+        page.get_by_role("link", name="Change and search again").click()
+    searched = httpx.get(f"{service}/api/jobs/{job}/request", timeout=60).json()
+    again = OptimizationRequest.model_validate(asked.value.post_data_json).model_dump(mode="json")
+    assert {name: value for name, value in again.items() if value != searched[name]} == {}
+    expect(page.get_by_label("Candidates")).to_have_value(str(searched["trials"]))
+    with page.expect_request(lambda request: request.url.endswith("/api/estimates")) as asked:
+        page.get_by_label("Candidates").fill("40")
+    changed = OptimizationRequest.model_validate(asked.value.post_data_json).model_dump(mode="json")
+    assert {name: value for name, value in changed.items() if value != again[name]} == {"trials": 40}
 
 
 def test_a_search_is_estimated_and_started_once(browse, service):

@@ -6,6 +6,7 @@ export type JobPage = Answer<'/api/jobs', 'get'>;
 export type Job = Answer<'/api/jobs/{job_id}', 'get'>;
 export type JobSummary = JobPage['items'][number];
 export type JobRequest = Body<'/api/jobs'>;
+export type RunRequest = Answer<'/api/jobs/{job_id}/request'>;
 
 export const ENDED: ReadonlySet<JobSummary['state']> = new Set([
   'completed',
@@ -28,6 +29,7 @@ export const jobService = service.injectEndpoints({
       providesTags: ['Jobs'],
     }),
     job: build.query<Job, string>({ query: (id) => `jobs/${id}`, providesTags: ['Jobs'] }),
+    runRequest: build.query<RunRequest, string>({ query: (id) => `jobs/${id}/request` }),
     submit: build.mutation<JobSummary, Submission>({
       query: ({ request, key }) => ({
         url: 'jobs',
@@ -40,4 +42,4 @@ export const jobService = service.injectEndpoints({
   }),
 });
 
-export const { useJobQuery, useJobsQuery, useSubmitMutation } = jobService;
+export const { useJobQuery, useJobsQuery, useRunRequestQuery, useSubmitMutation } = jobService;

@@ -1,4 +1,4 @@
-import { Anchor, Button, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link, useParams } from 'react-router';
 
 import { useCatalogueQuery } from '../api/catalogue';
@@ -17,7 +17,7 @@ import {
 import { isMissing } from '../api/problem';
 import type { Failure } from '../api/service';
 import { NoSuchPage } from '../app/errors';
-import { IconDownload } from '../app/icons';
+import { IconAdjustmentsHorizontal, IconDownload } from '../app/icons';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty, Waiting } from '../app/states';
 import { VERDICTS } from '../app/Verdict';
@@ -105,7 +105,12 @@ function Whole({ id, result }: { id: string; result: Result }) {
       title={request.name}
       tab={`${VERDICTS[result.verdict.colour].word}: ${request.name} - Results`}
       lead={`${manifest.data_source.replace(VERSION, '')}, ${date(manifest.first_day)} to ${date(manifest.last_day)}. ${plural(counts.trials, 'trial')}, ${plural(counts.scenarios, 'scenario')}, ${number(counts.paths)} paths of ${plural(counts.years, 'year')}.`}
-      actions={<Exports id={id} />}
+      actions={
+        <Group gap="xs" className="no-print">
+          <ChangeSearch id={id} />
+          <Exports id={id} />
+        </Group>
+      }
     >
       <Answered query={explanation} waiting={<Waiting height={400} />}>
         {(words) => (
@@ -200,7 +205,12 @@ function Part({ id, name, part }: { id: string; name: string; part: PartialResul
   const charts = useChartsQuery(id);
   const catalogue = useCatalogueQuery();
   return (
-    <Page title={name} tab={`Partial: ${name} - Results`} lead={part.partial.join(' ')}>
+    <Page
+      title={name}
+      tab={`Partial: ${name} - Results`}
+      lead={part.partial.join(' ')}
+      actions={<ChangeSearch id={id} />}
+    >
       <Answered query={charts}>
         {(drawn) => (
           <Answered query={catalogue}>
@@ -226,11 +236,25 @@ const FILES = [
   ['Everything (JSON)', 'format=json'],
 ] as const;
 
+/** To the form with what was searched, from which another search starts. */
+function ChangeSearch({ id }: { id: string }) {
+  return (
+    <Button
+      component={Link}
+      variant="default"
+      leftSection={<IconAdjustmentsHorizontal size={16} aria-hidden />}
+      to={`/strategies/new?run=${id}`}
+    >
+      Change and search again
+    </Button>
+  );
+}
+
 function Exports({ id }: { id: string }) {
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Button variant="default" leftSection={<IconDownload size={16} aria-hidden />} className="no-print">
+        <Button variant="default" leftSection={<IconDownload size={16} aria-hidden />}>
           Export
         </Button>
       </Menu.Target>

@@ -2,6 +2,7 @@ import { Button, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 
+import { useRunRequestQuery } from '../api/jobs';
 import { fieldsOf, useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import { useTrialQuery, type Trial } from '../api/results';
 import { isMissing } from '../api/problem';
@@ -12,7 +13,6 @@ import { NameDialog } from '../app/NameDialog';
 import { Page, Panel } from '../app/Page';
 import { Answered } from '../app/states';
 import { number, title } from '../numbers/format';
-import { useRunRequestQuery } from '../run/charts';
 import { useCreateStrategyMutation, type NewStrategy } from '../strategy/requests';
 import { Facts } from './Facts';
 import { configurationWords, metricValue } from './numbers';

@@ -6,7 +6,8 @@ import { LineChart } from '../charts/LineChart';
 import { ScatterChart, type Point } from '../charts/ScatterChart';
 import { each } from '../charts/table';
 import { bps, number, percent, plural, words } from '../numbers/format';
-import { useLiveChartsQuery, useRunRequestQuery, type RunCharts } from './charts';
+import { useRunRequestQuery } from '../api/jobs';
+import { useLiveChartsQuery, type RunCharts } from './charts';
 
 const BPS = 10_000;
 const HEIGHT = 240;

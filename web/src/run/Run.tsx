@@ -67,6 +67,11 @@ function LiveRun({ job, refresh }: { job: Job; refresh: () => unknown }) {
               Open the results
             </Button>
           )}
+          {ended && state !== 'completed' && (
+            <Button component={Link} variant="default" to={`/strategies/new?run=${id}`}>
+              Change and search again
+            </Button>
+          )}
           {!ended && <Cancel job={job} />}
         </Group>
       }

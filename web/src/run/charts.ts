@@ -42,9 +42,6 @@ const chartService = service.injectEndpoints({
       query: (id) => `jobs/${id}/charts?chart=convergence&chart=risk_return&points=1000`,
       transformResponse: drawn,
     }),
-    runRequest: build.query<Answer<'/api/jobs/{job_id}/request'>, string>({
-      query: (id) => `jobs/${id}/request`,
-    }),
     cancel: build.mutation<unknown, { id: string; reason: string }>({
       query: ({ id, reason }) => ({ url: `jobs/${id}`, method: 'DELETE', params: { reason } }),
       invalidatesTags: ['Jobs', 'Desk', 'Approvals'],
@@ -52,4 +49,4 @@ const chartService = service.injectEndpoints({
   }),
 });
 
-export const { useLiveChartsQuery, useRunRequestQuery, useCancelMutation } = chartService;
+export const { useLiveChartsQuery, useCancelMutation } = chartService;

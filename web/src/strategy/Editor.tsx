@@ -10,7 +10,7 @@ import { Failed, Waiting } from '../app/states';
 import { labelOf, textOf } from '../app/fields';
 import { ClashDialog } from '../drafts/ClashDialog';
 import type { DraftInUse } from '../drafts/drafts';
-import { evaluationOf, fieldOf, mistakesOf, searchOf, type Draft } from './draft';
+import { evaluationOf, fieldOf, mistakesOf, scenariosAtHand, searchOf, type Draft } from './draft';
 import classes from './Editor.module.css';
 import { Form } from './Form';
 import { Launch } from './Launch';
@@ -35,7 +35,7 @@ export function Editor({ use, catalogue, saving }: Props) {
   const { form: draft, change } = use;
   const [query, setQuery] = useSearchParams();
   const advanced = query.get('adv') === '1';
-  const scenarios = useScenariosQuery();
+  const library = useScenariosQuery();
   const request = useMemo(() => evaluationOf(draft, catalogue), [draft, catalogue]);
   const [asked] = useDebouncedValue(request, PAUSE_MS, { leading: true });
   const preview = usePictureQuery(asked);
@@ -45,17 +45,20 @@ export function Editor({ use, catalogue, saving }: Props) {
     () => (preview.error === undefined ? null : problemOf(preview.error as Failure)),
     [preview.error],
   );
-  const names = useMemo(() => scenarios.data?.map(({ scenario }) => scenario.name) ?? [], [scenarios.data]);
-  const chosen = scenarios.data?.filter(({ scenario }) => draft.scenarios?.includes(scenario.name)) ?? [];
+  const { searched } = draft;
+  const scenarios = useMemo(
+    () => scenariosAtHand(library.data?.map(({ scenario }) => scenario) ?? [], searched ?? []),
+    [library.data, searched],
+  );
+  const names = useMemo(() => scenarios.map(({ name }) => name), [scenarios]);
   const search = useMemo(
     () =>
       searchOf(
         draft,
         catalogue,
-        chosen.map(({ scenario }) => scenario),
+        scenarios.filter(({ name }) => draft.scenarios?.includes(name)),
       ),
-    // oxlint-disable-next-line react/exhaustive-deps
-    [draft, catalogue, chosen.length],
+    [draft, catalogue, scenarios],
   );
   const open = useCallback(
     (value: boolean) => {

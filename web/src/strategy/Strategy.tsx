@@ -1,8 +1,9 @@
 import { Button, Group } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMemo, useState } from 'react';
-import { useNavigate, useParams, useSearchParams } from 'react-router';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 
+import { useRunRequestQuery } from '../api/jobs';
 import { isMissing, problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
 import { useMeQuery, usePreferencesQuery } from '../api/session';
@@ -16,7 +17,7 @@ import { changedFields } from '../drafts/merge';
 import { SaveButtons } from '../drafts/SaveButtons';
 import { sentenceCase } from '../numbers/format';
 import { RISK_AVERSION } from '../session/preferences';
-import { contentOf, draftOf, draftOfVersion, fieldsOf, type Draft } from './draft';
+import { contentOf, draftOf, draftOfRun, draftOfVersion, fieldsOf, type Draft } from './draft';
 import { Editor } from './Editor';
 import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import {
@@ -34,14 +35,60 @@ import { Versions } from './Versions';
 const FIRST_TEMPLATE = 'twelve_month_rule';
 const CHANGED_ELSEWHERE = 412;
 
-/** `/strategies/new`, from a template. */
+/** `/strategies/new`, from a template, or with `?run=` from what a run searched. */
 export function NewStrategy() {
   const [query] = useSearchParams();
+  const run = query.get('run');
+  return run === null ? (
+    <FromTemplate wanted={query.get('template') ?? FIRST_TEMPLATE} />
+  ) : (
+    <FromRun run={run} />
+  );
+}
+
+function FromRun({ run }: { run: string }) {
+  const request = useRunRequestQuery(run);
+  const catalogue = useCatalogueQuery();
+  const me = useMeQuery();
+  if (request.data === undefined && isMissing(request.error as Failure)) return <NoSuchPage />;
+  return (
+    <Page
+      title="Change and search again"
+      lead={
+        <>
+          What <Link to={`/runs/${run}`}>{request.data?.name ?? 'the run'}</Link> searched, to be changed. The
+          run stays as it is; its trials count when luck is judged again on the same prices.
+        </>
+      }
+    >
+      <Answered query={request}>
+        {(searched) => (
+          <Answered query={me}>
+            {({ name: owner }) => (
+              <Answered query={catalogue}>
+                {(data) => (
+                  <Unsaved
+                    key={run}
+                    owner={owner}
+                    id={`new:run:${run}`}
+                    initial={draftOfRun(searched, data)}
+                    catalogue={data}
+                  />
+                )}
+              </Answered>
+            )}
+          </Answered>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+function FromTemplate({ wanted }: { wanted: string }) {
   const templates = useTemplatesQuery();
   const catalogue = useCatalogueQuery();
   const me = useMeQuery();
   const preferences = usePreferencesQuery();
-  const wanted = query.get('template') ?? FIRST_TEMPLATE;
   const template = templates.data?.find(({ name }) => name === wanted) ?? templates.data?.[0];
   return (
     <Page

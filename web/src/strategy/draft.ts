@@ -2,9 +2,12 @@
 
 import { fieldsOf as fieldsOfGroup, type Catalogue, type Field } from '../api/catalogue';
 import { errorOf, labelOf, type Options, type Value, type Values } from '../app/fields';
+import type { RunRequest } from '../api/jobs';
 import type { Content, EvaluationRequest, SearchRequest, Template, Version } from './requests';
 
 export type Part = 'mandate' | 'config';
+
+export type Scenario = NonNullable<SearchRequest['scenarios']>[number];
 
 /** Groups of the catalogue whose fields a search takes by default. */
 export type OptionGroup = 'request' | 'split' | 'space';
@@ -17,6 +20,8 @@ export interface Draft {
   trials: number;
   /** Names of the scenarios of a search; null for those that it takes by default. */
   scenarios: string[] | null;
+  /** Scenarios of the run that it began from; the library may hold others under these names. */
+  searched?: Scenario[];
   /** What differs from the defaults of the service. */
   request: Options;
   split: Options;
@@ -55,6 +60,40 @@ export function draftOfVersion({ rule, universe, search }: Version, name: string
     space: space ?? {},
     limits: limits ?? {},
   };
+}
+
+/** The draft whose search is that of a run. */
+export function draftOfRun(run: RunRequest, catalogue: Catalogue): Draft {
+  const chosen = (group: OptionGroup, values: object = {}) =>
+    differing(fieldsOfGroup(catalogue, group), values as Options);
+  const rule = { config: run.current_rule, mandate: run.mandate } as Template['rule'];
+  const begun = draftOf(rule, run.name ?? '', run.universe);
+  return {
+    ...begun,
+    trials: run.trials ?? begun.trials,
+    scenarios: run.scenarios?.map(({ name }) => name) ?? null,
+    searched: run.scenarios ?? [],
+    request: differing(
+      fieldsOfGroup(catalogue, 'request').filter(({ name }) => !(name in begun)),
+      run as unknown as Options,
+    ),
+    split: chosen('split', run.split),
+    space: chosen('space', run.space),
+    limits: Object.fromEntries(
+      Object.entries(run.limits ?? {}).flatMap(([name, limit]) =>
+        limit ? [[name, differing(fieldsOfGroup(catalogue, 'limits'), limit as unknown as Options)]] : [],
+      ),
+    ),
+  };
+}
+
+/** The values of the fields that are not what the service takes by default. */
+function differing(fields: readonly Field[], values: Options): Options {
+  const own = fields.filter(({ name, default: usual }) => {
+    const value = values[name] ?? null;
+    return value !== null && JSON.stringify(value) !== JSON.stringify(usual);
+  });
+  return Object.fromEntries(own.map(({ name }) => [name, values[name] ?? null]));
 }
 
 /** What a version stores of the draft. */
@@ -157,11 +196,17 @@ export function evaluationOf(draft: Draft, catalogue: Catalogue): EvaluationRequ
   } as EvaluationRequest; // the service checks the values
 }
 
+/** The library, with the scenarios of a run in place of those of the same name. */
+export function scenariosAtHand(library: readonly Scenario[], searched: readonly Scenario[]): Scenario[] {
+  const own = new Map(searched.map((scenario) => [scenario.name, scenario]));
+  return [...new Map([...library.map((scenario) => [scenario.name, scenario] as const), ...own]).values()];
+}
+
 /** A search for the mandate, whose winner is compared with this strategy as the current rule. */
 export function searchOf(
   draft: Draft,
   catalogue: Catalogue,
-  scenarios: readonly NonNullable<SearchRequest['scenarios']>[number][],
+  scenarios: readonly Scenario[],
 ): SearchRequest {
   return {
     name: draft.name.trim(),
