@@ -60,6 +60,8 @@ _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
     "alternative": {"function": 1.0},
     "scenario": {"scenario": 1.2},
     "benchmarks": {"template": 0.3, "asset": 0.0},
+    "summary": {"asset": 0.0},
+    "next_trade": {"asset": 0.0},
     "data": {"worlds": 1.0},
     "years": {"date": 2.5},
 }

@@ -322,16 +322,22 @@ def explain(form: Form) -> dict[str, Any]:
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
     if topic == "years":
         details = [crisis.name if (crisis := find_crisis(day)) else day for day in details]
-    if topic == "limits":  # the answer says the limits and over which years
-        request = form.focus.request
-        bounds = [limit.bound for limit in request.limits.defined().values()] if request is not None else []
-        repeats = [i for i in form.all("number") if any(abs(i.size / 100.0 - bound) < 1e-9 for bound in bounds)]
-        form.use(*repeats, *(item for item in form.all("number") if item.unit == "years"))
+    if topic == "limits":  # the answer says over which years
+        form.use(*(item for item in form.all("number") if item.unit == "years"))
+    form.use(*(i for i in form.all("number") if any(abs(i.size - asked) < 1e-9 for asked in _asked(form))))
     if topic == "data":
         form.take("date")
     form.use(*(i for i in form.all("number") if i.unit in ("plain", "points") and i.size <= MOST_COUNTED))
-    form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500"))
+    form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500", "cash"))
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
+
+
+def _asked(form: Form) -> list[float]:
+    """Numbers of the request, which a question may repeat."""
+    if (request := form.focus.request) is None:
+        return []
+    shares = [*(limit.bound for limit in request.limits.defined().values()), request.mandate.target_volatility or 0.0]
+    return [request.trials, *(100.0 * share for share in shares)]
 
 
 def compare_results(form: Form) -> dict[str, Any]:

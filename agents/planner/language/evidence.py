@@ -28,6 +28,10 @@ OF_SUMMARY: Final = frozenset(
     "result winner winning strategy rule run search verdict outcome optimization last latest found all best".split()
 )
 """Words beside which a summary is an answer."""
+OF_CONFIGURATION: Final = frozenset(
+    "configuration run trial mandate estimator lookback plan objective goal limit benchmark verdict luck path".split()
+)
+"""Terms of which a tear sheet has no number."""
 OF_VERDICT: Final = frozenset("red amber green light verdict recommend recommendation switch convince".split())
 CONDITIONAL: Final = frozenset(
     "would could might when happen under if need needed must become missing far close".split()
@@ -105,7 +109,8 @@ def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
         conditional = words[0] != "why" and bool(CONDITIONAL & {*words})
         evidence += 0.6 * ((ability.topic == "what_would_change") == conditional) - 3.0 * ({"red", "green"} <= {*words})
     of_result = focus.run is not None and not OF_RESULT.isdisjoint(words)
-    evidence += 3.5 * (ability.offer == "tearsheet" and division.has("term") and (of_result or "its" in words))
+    measured = any(i.kind == "term" and i.text.lower() not in OF_CONFIGURATION for i in division.items)
+    evidence += 3.5 * (ability.offer == "tearsheet" and measured and (of_result or "its" in words))
     if of_result and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
         evidence -= 3.0
     verb = next((w for n, w in enumerate(words) if not division.reading.is_stop(n) and words[n - 1] != "the"), "")

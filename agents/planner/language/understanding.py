@@ -49,6 +49,8 @@ class Proposal(Frozen):
     questions: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What it assumes; "yes" confirms it."""
+    vagueness: float = 0.0
+    """Evidence against it: words that it reads without a meaning, a change that does not say that it is one."""
 
     @property
     def whole(self) -> bool:
@@ -94,6 +96,11 @@ ENOUGH: Final = 2.0
 """Evidence from which an ability may act."""
 MARGIN, NARROW = 0.8, 0.15
 """Evidence by which it must be ahead of every other reading that uses all words; of other topics of a result."""
+CERTAIN: Final = 2.0
+"""Certainty from which a reading is acted on; in texts that were new then it held back half of the misreadings."""
+CERTAIN_APART: Final = 2.5
+"""Of a part of a message, which says less than a message does."""
+BESIDE: Final = ("besides", "aside", "question")
 OFFERED: Final = 3
 MOST_WORDS, MOST_SPANS = 250, 60
 """A longer message is not read."""
@@ -273,7 +280,14 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
         unused=tuple(item.text for item in form.leftover()) + _broken_names(ability, division, talk.lexicon),
         questions=tuple(dict.fromkeys(form.questions)),
         doubts=tuple(dict.fromkeys(form.doubts)),
+        vagueness=_vagueness(division, builds=last is not None),
     )
+
+
+def _vagueness(division: Parse, *, builds: bool) -> float:
+    beside, framing = (sum(item.kind in kinds for item in division.items) for kinds in (BESIDE, ("frame",)))
+    unsaid = builds and not (REFERS.search(division.reading.plain) or OPENS.match(division.reading.plain))
+    return 0.3 * min(beside, 3) + 0.1 * min(framing, 3) + 1.0 * unsaid
 
 
 def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:
@@ -311,7 +325,14 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     margin = NARROW if alike else MARGIN
     if len(whole) > 1 and whole[1].evidence > whole[0].evidence - margin and whole[1].call != whole[0].call:
         return None
-    return whole[0]
+    return whole[0] if _certainty(whole[0], proposals) >= CERTAIN else None
+
+
+def _certainty(chosen: Proposal, proposals: Sequence[Proposal]) -> float:
+    """The evidence of a reading, with its lead over other tools, of which one may have missed only a word."""
+    others = [p for p in proposals if p.call.tool != chosen.call.tool and not p.questions]
+    lead = chosen.evidence - max((p.evidence - 0.3 * len(p.unused) for p in others), default=-3.0)
+    return min(chosen.evidence, 6.0) + 0.3 * min(lead, 3.0) - chosen.vagueness
 
 
 def _different(proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -341,9 +362,10 @@ def _several(reading: Reading, talk: Conversation) -> tuple[Call, ...]:
             return ()
         if _small_talk(piece, talk.lexicon) in ("greeting", "thanks"):
             continue
-        chosen = _decide(_proposals(piece, talk))
+        proposals = _proposals(piece, talk)
+        chosen = _decide(proposals)
         call = _of_search(chosen.call, calls) if chosen else None
-        if chosen is None or call is None:
+        if chosen is None or call is None or _certainty(chosen, proposals) < CERTAIN_APART:
             return ()
         calls += [call] if call not in calls else []
         talk = replace(talk, focus=_after(talk.focus, chosen.offer))
