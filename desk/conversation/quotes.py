@@ -23,7 +23,10 @@ _PLAIN = re.compile(r"[ -~€£¥₹½¼¾⅓⅔]+")
 _TWO_MEANINGS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,])")
 _GROUP_OR_DECIMALS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
 _LIKE_DIGITS = re.compile(r"\d[OoIl|]|[OoIl|]\d")
-_FLOW = r"(?:\s+(?:withdrawals?|contributions?|deposits?|payouts?|payments?|savings|spending|income))?"
+_FLOW = (
+    r"(?:\s+(?:withdrawals?|contributions?|deposits?|payouts?|payments?|savings|spending|income|withdrawn|drawn|spent|"
+    r"saved|(?:taken|paid) out|paid in))?"
+)
 _YEARLY = re.compile(
     rf"{_FLOW}(?:\s+(?:(?:a|per|each|every) (?:year|yr)|per annum|p\.?a\.?|annually|yearly)|\s?/\s?(?:year|yr|y))$",
     re.IGNORECASE,
@@ -31,6 +34,9 @@ _YEARLY = re.compile(
 _MONTHLY = re.compile(
     rf"{_FLOW}(?:\s+(?:(?:a|per|each|every) (?:month|mth|mo)|monthly|p\.?m\.?)|\s?/\s?(?:month|mth|mo|m))$",
     re.IGNORECASE,
+)
+_APART = re.compile(
+    r"(?<![$€£])\b(\d{1,3}) (?!000)(\d{3})\b(?! ?(?:\d{3}\b|chf|eur|usd|gbp|dollar|euro|franc|pound|[€$£]))"
 )
 _NAMED = re.compile(r"\bm(?= ?=)|\bs ?&? ?p ?500")
 """A parameter, and not millions, as in "pi=.9 m=3", and the index, as in "65% sp500 / 35% KO"."""
@@ -58,6 +64,11 @@ class Money(NamedTuple):
     """None if no currency is stated."""
 
 
+def apart(text: str) -> str:
+    """The text with a semicolon between two numbers such as "tv 10 200 trials", which are not one of thousands."""
+    return _APART.sub(r"\1;\2", text)
+
+
 def is_quote(quote: str, messages: Sequence[str]) -> bool:
     """Whether `quote` occurs in a message as whole words and numbers; "2%" and "12" do not occur in "12%"."""
     plain_quote = _normalize(quote)
@@ -75,7 +86,7 @@ def _is_split(text: str) -> bool:
 
 
 def _occurs(quote: str, message: str) -> bool:
-    numbers = find_numbers(_NAMED.sub(lambda match: "q" * len(match[0]), message))
+    numbers = find_numbers(apart(_NAMED.sub(lambda match: "q" * len(match[0]), message)))
     for match in re.finditer(re.escape(quote), message):
         start, end = match.span()
         before, after = message[start - 1 : start], message[end : end + 1]

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from agents.planner.language.form import ASKING, QUESTIONS, Form, filled
+from agents.planner.language.form import ASKING, QUESTIONS, SEVERAL, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
 from agents.planner.language.slots import FLOWS, LEAST_MONEY, is_money, period_of
 from desk.conversation.days import find_crisis
@@ -30,7 +30,7 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 """What a share is for in strategies with one share only, which needs no name."""
 COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
 ADDED: Final = frozenset("plus add adds adding save saves saving".split())
-NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
+NEEDED: Final = frozenset("need needs want wants like require requires aim aims target".split())
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
@@ -245,10 +245,14 @@ def compare_allocations(form: Form) -> dict[str, Any]:
 def simulate(form: Form) -> dict[str, Any]:
     quotes = form.match(PLANNED, holdings=True)
     _read_flows(form, quotes)
-    uncued = [pair for pair in form.pairs if pair.slot == "amount" and pair.cue is None and pair.amount.unit == "plain"]
+    uncued = [pair for pair in form.pairs if pair.slot == "amount" and pair.cue is None]
     if form.built_on and uncued:
         form.ask("What is the amount for? Name it, as in invested, paid in or taken out.")
     form.take("sense", "monthly")
+    stated = [pair for pair in form.pairs if pair.slot == "amount"]
+    if len(stated) == 2 and "goal" not in quotes and NEEDED & {*form.before(stated[1].amount, 3)}:
+        quotes |= {"amount": stated[0].amount.text, "goal": stated[1].amount.text}
+        form.questions.remove(SEVERAL.format("amount"))
     needed = [p.amount.text for p in form.pairs if p.slot == "amount" and NEEDED & {*form.before(p.amount, 3)}]
     if needed and "goal" not in quotes:  # money that is needed, and not held
         quotes["goal"] = quotes.pop("amount", needed[0])
@@ -277,7 +281,7 @@ def _read_flows(form: Form, quotes: dict[str, Any]) -> None:
             form.ask("Is the payment meant for each month? Please add a month.")
         elif period is not None and period.value == "yearly":
             form.use(period)
-            quote = form.reading.quote(amount.first, max(period.last, amount.last))
+            quote = form.reading.quote_from(amount, period.last)
             if split_period(quote) == (amount.text, 12):
                 quotes[slot] = quote
             else:

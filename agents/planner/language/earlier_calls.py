@@ -16,6 +16,9 @@ NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day asse
 """Fields that no bare amount replaces; shares of holdings change only together."""
 
 
+LISTS: Final = ("assets", "methods")
+
+
 def quotes_of(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
     """Where each amount stands, followed by it."""
     if isinstance(arguments, dict):
@@ -51,12 +54,14 @@ def whole_of(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return whole
 
 
-def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The old arguments, changed where the new ones say something."""
+def merged(old: dict[str, Any], new: dict[str, Any], *, adds: bool = False) -> dict[str, Any]:
+    """The old arguments, changed where the new ones say something; names of lists are added to those of the old."""
     changed = dict(old)
     for name, value in new.items():
         if isinstance(value, dict) and isinstance(old.get(name), dict):
             changed[name] = merged(old[name], value)
+        elif adds and name in LISTS and value:
+            changed[name] = list(dict.fromkeys((*old.get(name, ()), *value)))
         elif value not in (None, (), [], {}):
             changed[name] = value
     return changed

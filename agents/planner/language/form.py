@@ -24,6 +24,7 @@ BOUNDS: Final = {"upper weight": "max_weight", "lower weight": "min_weight", "up
 LIMITS: Final = frozenset("drawdown value_at_risk expected_shortfall max_turnover max_cost max_leverage".split())
 FROM_BELOW: Final = frozenset("amount goal min_weight weight floor trials years".split())
 """Amounts that may be the least of something."""
+SEVERAL: Final = "Which {} is meant? Several amounts are given."
 HOLDING: Final = {"percent": "holding", "currency": "amount", "large": "amount"}
 """What amounts without a cue are for in a portfolio."""
 
@@ -126,7 +127,7 @@ class Form(Parse):
         self._check(pair, name, side)
         self.use(*near)
         if name != "lookbacks" and quotes.get(name, text) != text:
-            self.ask(f"Which {spaced(name)} is meant? Several amounts are given.")
+            self.ask(SEVERAL.format(spaced(name)))
         quotes[name] = (*quotes.get(name, ()), text) if name == "lookbacks" else text
         return None
 

@@ -9,6 +9,7 @@ from typing import Final
 from agents.planner.language.lexicon import STOP_WORDS, Lexicon
 from agents.planner.language.stems import stem
 from desk.conversation.focus import Focus
+from desk.conversation.quotes import apart
 from desk.figures.guard.numbers import Number, find_numbers
 
 FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"----''  ")
@@ -122,6 +123,11 @@ class Reading:
     def quote(self, first: int, last: int) -> str:
         return self.text[self.words[first].start : self.words[last - 1].end]
 
+    def quote_from(self, number: "Item", last: int) -> str:
+        """A number with its signs, and what follows it up to a word."""
+        start = self.text.find(number.text, max(0, self.words[number.first].start - len(number.text)))
+        return self.text[start : self.words[max(last, number.last) - 1].end]
+
     @property
     def plain(self) -> str:
         """The words in full, without punctuation."""
@@ -173,7 +179,8 @@ def _spans(
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
         masked = masked[:start] + "q" * (end - start) + masked[end:]
-    for number in find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked)):
+    masked = apart(INDEX.sub(lambda m: "q" * len(m[0]), masked))
+    for number in find_numbers(masked):
         if _only_counts(number, folded[number.end :]):
             yield from over("frame", "count", number.start, number.end)
         elif number.unit not in ("ordinal", "code", "unread", "time"):

@@ -104,9 +104,12 @@ def _readable(slot: str, quote: str) -> bool:
 def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> Iterator[tuple[float, Pair]]:
     assets = {cue.value for cue in cues if cue.kind == "asset"}
     by_money = 1 < len(assets) <= sum(i.kind == "number" and is_money(i) for i in parse.items)
-    for cue in cues:
+    fitting = [cue for cue in cues if _fits(amount, "holding" if cue.kind == "asset" else cue.value, by_money=by_money)]
+    named = any(c.kind == "amount" and c.first == amount.last and not parse.breaks(amount, c) for c in fitting)
+    for cue in fitting:
         slot = "holding" if cue.kind == "asset" else cue.value
-        distance = _distance(parse, amount, cue, cues) if _fits(amount, slot, by_money=by_money) else FAR + 1.0
+        distance = _distance(parse, amount, cue, cues) + 1.5 * (named and amount.last != cue.first)
+        distance -= 1.5 * (named and cue.last == amount.first)  # "volatility 10% drawdown 20%"
         if distance <= FAR:
             yield distance, Pair(amount, slot, cue)
 
@@ -143,7 +146,7 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair]) -> float:
     """Cost of two numbers for one slot, of money a month for anything but a flow."""
     monthly = period_of(parse, pair.amount) is not None
     cost = 3.0 * (pair.slot not in {"", *MANY} and any(other.slot == pair.slot for other in pairs))
-    cost += 4.0 * (pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY)
+    cost += 6.0 * (pair.slot in ("amount", "goal", "holding") and monthly and pair.amount.unit in _MONEY)
     share = pair.amount.size / (100.0 if pair.amount.unit == "percent" or pair.amount.size > 1.0 else 1.0)
     cost += 6.0 * (pair.slot == "cash_rate" and share > MOST_RATE)
     return cost + 1.0 * (pair.slot in FLOWS and not monthly)

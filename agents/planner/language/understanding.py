@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
+from agents.planner.language.builders import ADDED
 from agents.planner.language.earlier_calls import (
     BUILT_ON,
     MERGED,
@@ -167,6 +168,7 @@ def _refers(reading: Reading, chosen: Proposal | None, joined: Proposal) -> bool
 OPENS: Final = re.compile(r"(?:ok |so )*(?:and|but|now|same|again|what if|what about|how about|then|or)\b")
 REFERS: Final = re.compile(r"\b(?:that|it|them|those|the same|instead)\b")
 """Words that refer to an earlier message, at the beginning and anywhere."""
+ADDING: Final = ADDED | {"too", "also", "well", "include", "chuck"}
 HELPED, HELP = ("talk", "help"), 4
 """Words of a question for help from which the rest of the message does not matter."""
 SCOPE: Final = ("beyond", "topic", "trigger", "amount", "function", "estimator", "template", "sense")
@@ -268,7 +270,8 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
     arguments = ability.build(form)
     if last is not None:
         instead = any(word.text == "instead" for word in reading.words)
-        arguments = merged(without_flows(last, arguments) if instead else last, arguments)
+        adds = any(word.text in ADDING for word in reading.words)
+        arguments = merged(without_flows(last, arguments) if instead else last, arguments, adds=adds)
     evidence = evidence_of(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
     if form.other_pairs:

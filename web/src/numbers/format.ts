@@ -91,7 +91,7 @@ function twoDigits(value: number): string {
 }
 
 /** `09:41:07` in the reader's time zone. */
-export function clock(value: string): string {
+export function clock(value: string | number): string {
   return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(
     new Date(value),
   );

@@ -2,7 +2,7 @@ import { ScrollArea, Switch, Text } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 
-import { clock } from '../numbers/format';
+import { clock, sentenceCase } from '../numbers/format';
 import type { Entry } from './feed';
 import classes from './Run.module.css';
 
@@ -55,8 +55,8 @@ export function EventList({ entries }: { entries: readonly Entry[] }) {
                 aria-posinset={index + 1}
                 aria-setsize={entries.length}
               >
-                <time dateTime={entry.at}>{clock(entry.at)}</time>
-                <span>{entry.line}</span>
+                <time dateTime={new Date(entry.at).toISOString()}>{clock(entry.at)}</time>
+                <span>{wording(entry.line)}</span>
               </div>
             );
           })}
@@ -64,4 +64,9 @@ export function EventList({ entries }: { entries: readonly Entry[] }) {
       </ScrollArea.Autosize>
     </>
   );
+}
+
+/** Names of tools and settings in words. */
+function wording(line: string): string {
+  return sentenceCase(line.replaceAll(/(?<=[a-z])_(?=[a-z])/g, ' '));
 }

@@ -19,7 +19,7 @@ describe('append', () => {
     const silent = { ...entry(2), line: '' };
     const feed = add(EMPTY, [entry(1), silent]);
     expect(feed.entries).toEqual([
-      { sequence: 1, at: '2026-11-24T09:00:00Z', line: 'Event number 1', opens: false },
+      { sequence: 1, at: Date.UTC(2026, 10, 24, 9), line: 'event_number 1', opens: false },
     ]);
     expect(feed.last).toBe(2);
   });

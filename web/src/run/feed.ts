@@ -1,17 +1,16 @@
 /** The events of a run as this page holds them: each once, in order, none missing. */
 
 import type { Answer } from '../api/service';
-import { sentenceCase } from '../numbers/format';
-
 export type LiveEvent = Answer<'/api/runs/{run}/events/poll'>['events'][number];
 export type Progress = LiveEvent['progress'];
 export type Kind = LiveEvent['event']['event'];
 export type EventOf<Name extends Kind> = Extract<LiveEvent['event'], { event: Name }>;
 
-/** A line of the list. Whole events would take some kilobytes each, and a run has thousands. */
+/** A line of the list, as small as it can be: a run has thousands. */
 export interface Entry {
   sequence: number;
-  at: string;
+  /** Milliseconds since 1970. */
+  at: number;
   line: string;
   /** The first of a step. */
   opens: boolean;
@@ -47,8 +46,7 @@ export function append(feed: Feed, fresh: readonly LiveEvent[]): Feed {
 
 function entryOf({ sequence, event, line }: LiveEvent): Entry[] {
   if (!line) return [];
-  const words = line.replaceAll(/(?<=[a-z])_(?=[a-z])/g, ' '); // names of tools and settings
-  return [{ sequence, at: event.at, line: sentenceCase(words), opens: event.event === 'node_started' }];
+  return [{ sequence, at: Date.parse(event.at), line, opens: event.event === 'node_started' }];
 }
 
 /** Whether `news` begins beyond what follows the feed. */
