@@ -47,7 +47,7 @@ _SEARCH: Final = {
     "asset": 1.0, "function": 0.6, "estimator": 0.3, "rebalancing": 0.3, "method": 0.2, "scenario": 0.2, "engine": 0.5,
     "worlds": 0.5, "goal": 0.8, "name": 0.2,
 }  # fmt: skip
-_CHANGES: Final = "again fresh change not swap only upper lower between each yearly safe_leg"
+_CHANGES: Final = "again fresh change not replaced swap only upper lower between each yearly safe_leg"
 _HOLDINGS: Final = "each rest equally change again"
 
 
@@ -74,7 +74,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
     Ability("evaluate", "evaluate_strategy", build.evaluate, amounts=0.8,
             kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0,
                    "date": 0.3, "split": 2.6},
-            senses="again change not swap only upper between yearly safe_leg rest",
+            senses="again change not replaced swap only upper between yearly safe_leg rest",
             fields=_fields(StrategyWish)),
     Ability("save_strategy", "save_strategy", build.save_strategy,
             kinds={"name": 1.0, "function": 0.0, "template": 0.0}),
@@ -88,7 +88,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             senses=f"{_HOLDINGS} falls rises"),
     Ability("compare_allocations", "compare_allocations", build.compare_allocations,
             kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0}, fields=frozenset({"amount"}),
-            senses="change against again"),
+            senses="change against again not"),
     Ability("analyse_market", "analyse_market", lambda form: {"assets": list(form.names("asset"))},
             kinds={"asset": 1.4}),
     Ability("simulate", "simulate_wealth", build.simulate, amounts=1.0,

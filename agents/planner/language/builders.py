@@ -37,6 +37,7 @@ DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "d
 OF_WINNER: Final = frozenset("winner winner's winning result run strategy rule it its chosen search".split())
 BARE: Final = 4
 """Most words of a wish for a tear sheet that needs no name."""
+OF_TRIALS: Final = ("luck", "ranking", "computed", "summary")
 MOST_COUNTED: Final = 10.0
 """Up to this a number in a question about a result is a count or the size of a change."""
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
@@ -328,7 +329,8 @@ def explain(form: Form) -> dict[str, Any]:
         details = [crisis.name if (crisis := find_crisis(day)) else day for day in details]
     if topic == "limits":  # the answer says over which years
         form.use(*(item for item in form.all("number") if item.unit == "years"))
-    form.use(*(i for i in form.all("number") if any(abs(i.size - asked) < 1e-9 for asked in _asked(form))))
+    repeated = _limits_asked(form) if topic == "limits" else _trials_asked(form) if topic in OF_TRIALS else []
+    form.use(*(i for i in form.all("number") if any(abs(i.size - asked) < 1e-9 for asked in repeated)))
     if topic == "data":
         form.take("date")
     form.use(*(i for i in form.all("number") if i.unit in ("plain", "points") and i.size <= MOST_COUNTED))
@@ -336,12 +338,15 @@ def explain(form: Form) -> dict[str, Any]:
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 
 
-def _asked(form: Form) -> list[float]:
-    """Numbers of the request, which a question may repeat."""
-    if (request := form.focus.request) is None:
-        return []
-    shares = [*(limit.bound for limit in request.limits.defined().values()), request.mandate.target_volatility or 0.0]
-    return [request.trials, *(100.0 * share for share in shares)]
+def _limits_asked(form: Form) -> list[float]:
+    """Percentages of the request, which a question may repeat."""
+    request = form.focus.request
+    limits = [limit.bound for limit in request.limits.defined().values()] if request is not None else []
+    return [100.0 * share for share in (*limits, request.mandate.target_volatility if request is not None else 0.0)]
+
+
+def _trials_asked(form: Form) -> list[float]:
+    return [] if form.focus.request is None else [form.focus.request.trials]
 
 
 def compare_results(form: Form) -> dict[str, Any]:

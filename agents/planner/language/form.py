@@ -47,6 +47,11 @@ class Form(Parse):
     denied: set[Item] = field(default_factory=set[Item])
 
     def __post_init__(self) -> None:
+        for swapped in self.all("sense", "replaced"):  # "swap GARCH for EWMA"
+            names = [i for i in self.items if i.first >= swapped.last and i.kind in {*NAMES} - {"asset"}]
+            if len(names) > 1 and names[0].kind == names[1].kind:
+                self.denied.add(names[0])
+                self.use(swapped, names[0])
         for negation in self.all("sense", "not", "swap"):
             following = [i for i in self.items if i.first >= negation.last and i.kind != "stop"]
             listed: list[Item] = []

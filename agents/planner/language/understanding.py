@@ -272,6 +272,9 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
         instead = any(word.text == "instead" for word in reading.words)
         adds = any(word.text in ADDING for word in reading.words)
         arguments = merged(without_flows(last, arguments) if instead else last, arguments, adds=adds)
+        gone = {item.value for item in form.denied if item.kind == "asset"}
+        if gone and "assets" in arguments:
+            arguments["assets"] = [asset for asset in arguments["assets"] if asset not in gone]
     evidence = evidence_of(ability, division, talk.focus) + 2.0 * ("loss" in arguments)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
     if form.other_pairs:
@@ -290,7 +293,7 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
 def _vagueness(division: Parse, *, builds: bool) -> float:
     beside, framing = (sum(item.kind in kinds for item in division.items) for kinds in (BESIDE, ("frame",)))
     unsaid = builds and not (REFERS.search(division.reading.plain) or OPENS.match(division.reading.plain))
-    return 0.3 * min(beside, 3) + 0.1 * min(framing, 3) + 1.0 * unsaid
+    return 0.3 * min(beside, 3) + 0.1 * min(framing, 6) + 1.0 * unsaid
 
 
 def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:
@@ -312,7 +315,7 @@ def _last(ability: Ability, talk: Conversation, division: Parse) -> dict[str, An
     """The arguments of the last call of the same tool, if the message builds on it."""
     if ability.tool not in MERGED or talk.focus.last != ability.offer or division.has("split"):
         return None
-    if len({item.value for item in division.items if item.kind == "asset"}) > 1:
+    if len({item.value for item in division.items if item.kind == "asset"}) > 1 and not division.has("sense", "not"):
         return None
     return next((arguments for tool, arguments in reversed(talk.done) if tool == ability.tool), None)
 
