@@ -6,11 +6,13 @@ from typing import Any, Final
 from agents.planner.language.form import ASKING, QUESTIONS, SEVERAL, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
 from agents.planner.language.slots import FLOWS, LEAST_MONEY, is_money, period_of
+from desk.base.text import spaced
 from desk.conversation.days import find_crisis
 from desk.conversation.focus import Focus
 from desk.conversation.quotes import split_period
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.config import SearchSpace
+from quant.strategies.family import FAMILY
 from quant.worlds.scenario import BUILT_IN, CYCLE
 
 USUAL: Final = tuple(scenario.name for scenario in BUILT_IN)
@@ -40,6 +42,7 @@ BARE: Final = 4
 OF_TRIALS: Final = ("luck", "ranking", "computed", "summary")
 MOST_COUNTED: Final = 10.0
 """Up to this a number in a question about a result is a count or the size of a change."""
+OF_RULES: Final = frozenset(name for rule in FAMILY.values() for name in rule.parameters)
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
@@ -143,6 +146,9 @@ def evaluate(form: Form) -> dict[str, Any]:
         **legs_of(form), "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes,
         **window_of(form),
     })  # fmt: skip
+    owned = FAMILY[function].parameters if function in FAMILY else OF_RULES
+    if foreign := OF_RULES & quotes.keys() - {*owned}:
+        form.doubt(f"the {spaced(min(foreign))} is a parameter of the rule, and no limit of a search")
     again = bool(form.take("sense", "again"))
     changes = again or (not told and not {"template", "saved"} & {*strategy})
     last = _known(focus) and changes and (again or continued or form.has("sense", "change"))

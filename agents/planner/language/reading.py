@@ -243,7 +243,7 @@ COUNT: Final = re.compile(
 )
 """What follows a number that only counts what is named anyway."""
 COUNTED: Final = re.compile(r"\b(?:paths?|trials?|seed|simulations?)\b[ :=]*#|# (?:paths?|trials?|simulations?)\b")
-INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500|\b(?:m|pi)(?= ?=)|\ba? ?couple\b(?! of)")
+INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500|\b(?:m|pi)(?= ?=)|\ba? ?couple\b(?! of)|\(1, ?1\)")
 """What the reader of numbers would take for one: the index, symbols of parameters, two people."""
 
 

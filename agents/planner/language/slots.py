@@ -130,6 +130,7 @@ def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> fl
     listed = [i for i in between if {i.unit, amount.unit} <= LISTED.get(cue.value, frozenset())]
     after = "".join(parse.reading.gaps[cue.last : cue.last + 1])
     cost = 0.0 if cue.last <= amount.first else 0.25
+    cost += 1.5 * (cue.value == "cash_rate" and cue.text.lower() == "cash")  # "cash 3%", rather than "vs cash, 12%"
     cost += 1.6 * parse.breaks(amount, cue) * (0.1 if listed else 0.3 if "=" in after or ":" in after else 1.0)
     for item in between:
         if item.kind == "number":

@@ -1,5 +1,6 @@
 """Turns a message into tool calls: it acts only if every meaningful word has been used by one reading."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from agents.planner.language.evidence import evidence_of
 from agents.planner.language.form import ASKING, Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon
+from agents.planner.language.opinion import OPINION, Opinion, features
 from agents.planner.language.parsing import Parse, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
@@ -50,8 +52,8 @@ class Proposal(Frozen):
     questions: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What it assumes; "yes" confirms it."""
-    vagueness: float = 0.0
-    """Evidence against it: words that it reads without a meaning, a change that does not say that it is one."""
+    chance: float = 1.0
+    """How likely the second opinion takes its ability, beside the likeliest."""
 
     @property
     def whole(self) -> bool:
@@ -59,7 +61,12 @@ class Proposal(Frozen):
 
     @property
     def rank(self) -> float:
-        return self.evidence - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
+        return self.weight - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
+
+    @property
+    def weight(self) -> float:
+        """The evidence of the words, and the second opinion."""
+        return self.evidence + TRUST * math.log(max(self.chance, 1e-3))
 
 
 class Interpretation(Frozen):
@@ -80,6 +87,7 @@ class Conversation:
     focus: Focus
     before: Sequence[Past]
     lexicon: Lexicon
+    opinion: Opinion = OPINION
 
     @property
     def done(self) -> list[tuple[str, dict[str, Any]]]:
@@ -93,33 +101,36 @@ SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
 LIKELY: Final = 1.0
 """Evidence from which a reading is offered."""
-ENOUGH: Final = 2.0
-"""Evidence from which an ability may act."""
-MARGIN, NARROW = 0.8, 0.15
-"""Evidence by which it must be ahead of every other reading that uses all words; of other topics of a result."""
-CERTAIN: Final = 2.0
-"""Certainty from which a reading is acted on; in texts that were new then it held back half of the misreadings."""
-CERTAIN_APART: Final = 2.5
-"""Of a part of a message, which says less than a message does."""
-BESIDE: Final = ("besides", "aside", "question")
+TRUST, ENOUGH, SAID = 0.8, 1.0, 1.5
+"""Weight of the second opinion; weight, and evidence of the words alone, from which an ability may act."""
+MARGIN, NARROW = 0.6, 0.15
+"""Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
+LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
+"""Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
 OFFERED: Final = 3
 MOST_WORDS, MOST_SPANS = 250, 60
 """A longer message is not read."""
 
 
-def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Lexicon = LEXICON) -> Interpretation:
+def understand(
+    text: str,
+    focus: Focus,
+    before: Sequence[Past] = (),
+    lexicon: Lexicon = LEXICON,
+    opinion: Opinion = OPINION,
+) -> Interpretation:
     """The calls of a message in a conversation, or what is offered instead."""
     while len(before) > 1 and not before[-1].did and _choice(before[-1].asked) is not None:
         before = before[:-1]  # what led to nothing leaves the message before it open
     earlier = before[-1] if before and not before[-1].did else None
     place = _choice(text)
     if place is not None and earlier is not None:
-        offered = understand(earlier.asked, focus, before[:-1], lexicon).proposals
+        offered = understand(earlier.asked, focus, before[:-1], lexicon, opinion).proposals
         if place < len(offered) and not offered[place].questions:
             return Interpretation(calls=(offered[place].call,))
         if offered:
             return Interpretation(proposals=offered)
-    talk = Conversation(focus, before, lexicon)
+    talk = Conversation(focus, before, lexicon, opinion)
     reading = talk.read(text)
     if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS or language_note(text) is not None:
         return Interpretation()
@@ -148,7 +159,7 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
         return Interpretation(calls=calls)
     if replaced:
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
-    told = [p for p in proposals if p.evidence >= LIKELY]
+    told = [p for p in proposals if p.evidence >= LIKELY or p.chance >= LIKELY_PART]
     likely = told or [p for p in proposals if p.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not talk.lexicon.knows(w.text) for n, w in enumerate(reading.words))
     beyond = bool(outside) or (strange and not likely)
@@ -256,8 +267,14 @@ def _small_talk(reading: Reading, lexicon: Lexicon) -> str | None:
 
 
 def _proposals(reading: Reading, talk: Conversation) -> list[Proposal]:
-    proposals = [_proposal(ability, reading, talk) for ability in ABILITIES]
-    return sorted((p for p in proposals if p is not None), key=lambda p: -p.rank)
+    likely = talk.opinion.of(features(reading, talk.focus.last, talk.lexicon))
+    most = max(likely.values())
+    proposals = [
+        proposal.model_copy(update={"chance": likely.get(ability.topic or ability.tool, most) / most})
+        for ability in ABILITIES
+        if (proposal := _proposal(ability, reading, talk)) is not None
+    ]
+    return sorted(proposals, key=lambda p: -p.rank)
 
 
 def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposal | None:
@@ -286,14 +303,7 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
         unused=tuple(item.text for item in form.leftover()) + _broken_names(ability, division, talk.lexicon),
         questions=tuple(dict.fromkeys(form.questions)),
         doubts=tuple(dict.fromkeys(form.doubts)),
-        vagueness=_vagueness(division, builds=last is not None),
     )
-
-
-def _vagueness(division: Parse, *, builds: bool) -> float:
-    beside, framing = (sum(item.kind in kinds for item in division.items) for kinds in (BESIDE, ("frame",)))
-    unsaid = builds and not (REFERS.search(division.reading.plain) or OPENS.match(division.reading.plain))
-    return 0.3 * min(beside, 3) + 0.1 * min(framing, 6) + 1.0 * unsaid
 
 
 def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:
@@ -321,24 +331,15 @@ def _last(ability: Ability, talk: Conversation, division: Parse) -> dict[str, An
 
 
 def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
-    """The reading to act on: it uses every word, and no other one does nearly as well."""
-    whole = sorted((p for p in proposals if p.whole), key=lambda p: -p.evidence)
-    told = [p for p in whole if p.call.arguments.get("topic") != "summary"]
-    whole = told if told and told[0].evidence >= ENOUGH else whole  # the summary answers what nothing else does
-    if not whole or whole[0].evidence < ENOUGH:
+    """The reading to act on: it uses every word, no other one does nearly as well, and the second opinion agrees."""
+    whole = sorted((p for p in proposals if p.whole), key=lambda p: -p.weight)
+    if not whole or whole[0].weight < ENOUGH or whole[0].evidence < SAID or whole[0].chance < LEAST_CHANCE:
         return None
     alike = {p.call.tool for p in whole[:2]} == {"explain_result"}  # another topic of the same result
     margin = NARROW if alike else MARGIN
-    if len(whole) > 1 and whole[1].evidence > whole[0].evidence - margin and whole[1].call != whole[0].call:
+    if len(whole) > 1 and whole[1].weight > whole[0].weight - margin and whole[1].call != whole[0].call:
         return None
-    return whole[0] if _certainty(whole[0], proposals) >= CERTAIN else None
-
-
-def _certainty(chosen: Proposal, proposals: Sequence[Proposal]) -> float:
-    """The evidence of a reading, with its lead over other tools, of which one may have missed only a word."""
-    others = [p for p in proposals if p.call.tool != chosen.call.tool and not p.questions]
-    lead = chosen.evidence - max((p.evidence - 0.3 * len(p.unused) for p in others), default=-3.0)
-    return min(chosen.evidence, 6.0) + 0.3 * min(lead, 3.0) - chosen.vagueness
+    return whole[0]
 
 
 def _different(proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -368,10 +369,9 @@ def _several(reading: Reading, talk: Conversation) -> tuple[Call, ...]:
             return ()
         if _small_talk(piece, talk.lexicon) in ("greeting", "thanks"):
             continue
-        proposals = _proposals(piece, talk)
-        chosen = _decide(proposals)
+        chosen = _decide(_proposals(piece, talk))
         call = _of_search(chosen.call, calls) if chosen else None
-        if chosen is None or call is None or _certainty(chosen, proposals) < CERTAIN_APART:
+        if chosen is None or call is None or chosen.chance < LIKELY_PART:
             return ()
         calls += [call] if call not in calls else []
         talk = replace(talk, focus=_after(talk.focus, chosen.offer))

@@ -291,7 +291,6 @@ def test_scenarios_but_one_are_all_others() -> None:
         "optimize the S&P 500 at 10% volatility in 2008",
         "evaluate drawdown control with the risk control template",
         "simulate 100k in 60% AAPL and 40% KO for 10 years, rebalanced quarterly",
-        "does trend following work on GE?",
         "simulate 100k in the index for 10 years, 5,000 a year",
     ],
 )

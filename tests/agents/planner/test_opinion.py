@@ -1,0 +1,61 @@
+"""The second opinion on a message is learned from the labelled texts, and no wish is acted on against it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from agents.planner.language.abilities import ABILITIES
+from agents.planner.language.lexicon import LEXICON
+from agents.planner.language.opinion import NONE, OPINION, features
+from agents.planner.language.reading import read
+from agents.planner.language.understanding import understand
+from desk.conversation.focus import Focus
+from tests.agents.planner.labelled_texts import load
+from tests.agents.planner.training import RESULT, TEXTS, examples, learned
+
+STEPS_APART = 3
+"""Of 127: sums of floats differ between machines."""
+
+
+def test_the_stored_weights_are_those_that_the_texts_give():
+    again = learned(examples(sorted(TEXTS.glob("*.jsonl"))))
+    assert (again.words, again.meanings) == (OPINION.words, OPINION.meanings)
+    step = np.abs(OPINION.weights).max() / 127
+    assert np.abs(again.weights - OPINION.weights).max() <= STEPS_APART * step
+
+
+def test_chances_sum_to_one_and_do_not_depend_on_the_order_of_words():
+    for text in ("why did it win?", "it win did why", "", "xyzzy"):
+        chances = OPINION.of(features(read(text, RESULT, LEXICON), "optimize", LEXICON))
+        assert sum(chances.values()) == pytest.approx(1.0)
+    orders = [
+        OPINION.of(features(read(text, RESULT, LEXICON), None, LEXICON))
+        for text in ("why did it win", "win it did why")
+    ]
+    assert orders[0] == orders[1]
+
+
+def test_every_ability_is_learned_or_not_judged():
+    known = {*OPINION.meanings}
+    assert {ability.topic or ability.tool for ability in ABILITIES} <= known
+    assert NONE.of(features(read("why did it win?", RESULT, LEXICON), None, LEXICON)) == {"none": 1.0}
+
+
+def test_what_the_second_opinion_finds_unlikely_is_not_done():
+    """On all texts: it takes away calls, and no reading is acted on that it holds for a tenth as likely as another."""
+    kept = taken = 0
+    for path in sorted(TEXTS.glob("heldout_[5-7].jsonl")):
+        for item in (row for row in load(path) if not row["before"]):
+            focus = Focus(run="0aa1f00d", last="optimize")
+            alone = understand(item["text"], focus, opinion=NONE).calls
+            calls = understand(item["text"], focus).calls
+            if len(calls) == 1:
+                call = calls[0]
+                chances = OPINION.of(features(read(item["text"], focus, LEXICON), "optimize", LEXICON))
+                meaning = call.arguments.get("topic", call.tool)
+                assert chances.get(meaning, 1.0) >= 0.1 * max(chances.values()), json.dumps(item["text"])
+            kept += bool(alone) and bool(calls)
+            taken += bool(alone) and not calls
+    assert taken > 0
+    assert kept > 5 * taken

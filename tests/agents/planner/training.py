@@ -1,0 +1,113 @@
+"""Learns the weights of the planner's second opinion from the labelled texts, into `agents/planner/language`.
+
+    python -m tests.agents.planner.training
+
+A text counts for the ability that is expected, and less for each other one that is right for it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+from agents.planner.language.lexicon import LEXICON
+from agents.planner.language.opinion import HERE, NONE, Opinion, features
+from agents.planner.language.reading import read
+from agents.planner.language.understanding import Past, understand
+from desk.conversation.focus import Focus
+from quant.numeric.arrays import Floats
+from tests.agents.planner.labelled_texts import load
+from tests.agents.planner.scoring import focus_after
+
+TEXTS = Path(__file__).parent / "texts"
+EXPECTED, PENALTY, RAREST, ROUNDS = 0.6, 20.0, 3, 150
+"""Share of the expected ability beside others that are right; inverse of the quadratic penalty; messages in which a
+word occurs at least; rounds of the optimizer."""
+STEPS = 127
+
+
+class Example(NamedTuple):
+    known: frozenset[str]
+    meanings: tuple[str, ...]
+    """The expected one first."""
+
+
+def meaning_of(call: dict[str, Any]) -> str:
+    """The topic of a question about a result, any other tool, or `none`."""
+    return call["arguments"].get("topic", "summary") if call["tool"] == "explain_result" else call["tool"] or "none"
+
+
+def examples(paths: Iterable[Path]) -> list[Example]:
+    """The labelled texts after what their conversations did before, and the typical questions."""
+    rows = [example for path in paths for item in load(path) for example in _examples(item)]
+    for line in (TEXTS / "questions.txt").read_text(encoding="utf-8").splitlines():
+        name, _, text = line.partition(" | ")
+        rows += [Example(features(read(text, RESULT, LEXICON), last, LEXICON), (name.partition(":")[0],))
+                 for last in (None, "optimize")]  # fmt: skip
+    return rows
+
+
+RESULT = Focus(run="0aa1f00d")
+
+
+def _examples(item: dict[str, Any]) -> Iterator[Example]:
+    """A text without messages before it counts after a search as well."""
+    focus, before = RESULT, list[Past]()
+    for message in item["before"]:
+        did = understand(message, focus, before, opinion=NONE).calls
+        before.append(Past(asked=message, did=tuple((call.tool, call.arguments) for call in did)))
+        for call in did:
+            focus = focus_after(focus, call)
+    meanings = tuple(map(meaning_of, (item["expected"], *item["also_right"])))
+    for last in (focus.last,) if item["before"] else (None, "optimize"):
+        yield Example(features(read(item["text"], focus, LEXICON), last, LEXICON), meanings)
+
+
+def learned(rows: Sequence[Example]) -> Opinion:
+    """The logistic regression with the least penalized loss, its weights rounded to whole steps."""
+    counts = Counter(word for row in rows for word in row.known)
+    words = tuple(sorted(word for word, count in counts.items() if count >= RAREST))
+    meanings = tuple(sorted({meaning for row in rows for meaning in row.meanings}))
+    rarity = np.array([np.log((1 + len(rows)) / (1 + counts[word])) + 1.0 for word in words])
+    blank = Opinion(words, rarity, meanings, np.zeros((len(words) + 1, len(meanings))))
+    inputs = np.array([blank.row(row.known) for row in rows])
+    targets = np.zeros((len(rows), len(meanings)))
+    for target, row in zip(targets, rows, strict=True):
+        names = dict.fromkeys(row.meanings)
+        for name in names:
+            target[meanings.index(name)] += (1.0 - EXPECTED) / len(names)
+        target[meanings.index(row.meanings[0])] += EXPECTED
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        weights = flat.reshape(blank.weights.shape)
+        scores = inputs @ weights[:-1] + weights[-1]
+        scores -= scores.max(axis=1, keepdims=True)
+        logs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        errors = np.exp(logs) - targets
+        slope = np.vstack([inputs.T @ errors + weights[:-1] / PENALTY, errors.sum(axis=0)])
+        return float((weights[:-1] ** 2).sum() / (2.0 * PENALTY) - (targets * logs).sum()), slope.ravel()
+
+    found = minimize(loss, blank.weights.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS})
+    weights = found.x.reshape(blank.weights.shape)
+    step = float(np.abs(weights).max()) / STEPS
+    return Opinion(words, rarity, meanings, np.rint(weights / step) * step)
+
+
+def store(opinion: Opinion, path: Path = HERE) -> None:
+    """Write the weights as whole numbers of steps."""
+    step = float(np.abs(opinion.weights).max()) / STEPS
+    words, meanings = (np.array([*map(ord, "\n".join(rows))]) for rows in (opinion.words, opinion.meanings))
+    weights = np.rint(opinion.weights / step).astype(np.int8)
+    np.savez_compressed(
+        path, words=words.astype(np.uint16), meanings=meanings.astype(np.uint8), weights=weights, step=step,
+        rarity=opinion.rarity.astype(np.float32),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    store(learned(examples(sorted(TEXTS.glob("*.jsonl")))))
+    print(json.dumps({"words": len(Opinion.load().words), "meanings": Opinion.load().meanings}))
