@@ -106,7 +106,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             kinds={"run": 1.5}, senses="previous last against"),
     Ability("list_results", "list_results", lambda _: {}),
     Ability("list_results", "list_saved", kinds={"kept": 1.5},
-            build=lambda form: {"what": form.one("kept", "A list of what? Say, my saved strategies.") or "strategies"}),
+            build=build.list_saved),
     Ability("open_holdout", "open_holdout", build.open_holdout, kinds={"run": 0.5},
             senses="last previous"),
     Ability("define_term", "define_term", build.define_term, kinds={"term": 1.4}),

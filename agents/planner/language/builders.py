@@ -32,7 +32,9 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 """What a share is for in strategies with one share only, which needs no name."""
 COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
 ADDED: Final = frozenset("plus add adds adding save saves saving".split())
-NEEDED: Final = frozenset("need needs want wants like require requires aim aims target".split())
+NEEDED: Final = frozenset(
+    "need needs want wants like require requires aim aims target chance chances odds probability".split()
+)
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
@@ -371,6 +373,11 @@ def open_holdout(form: Form) -> dict[str, Any]:
     if form.says(QUESTIONS):
         form.doubt("the holdout should be opened")
     return {"run": _run(form) or "last"}
+
+
+def list_saved(form: Form) -> dict[str, Any]:
+    saved = form.says({"saved", "stored"})
+    return {"what": form.one("kept", "" if saved else "A list of what? Say, my saved strategies.") or "strategies"}
 
 
 def define_term(form: Form) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
         )  # it answers what nothing else does
         evidence -= 1.5 * (ability.topic == "years" and division.has("date") and focus.last in (*OF_DAYS, "tearsheet"))
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
-        evidence -= 0.6 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
+        evidence -= 1.2 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
     return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
 
 

@@ -107,6 +107,8 @@ MARGIN, NARROW = 0.6, 0.15
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
 LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
 """Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
+RIVAL_BEHIND, RIVAL_CHANCE = 1.0, 0.3
+"""Another reading that may have missed only a word stands against it: evidence behind it, and chance beside its own."""
 OFFERED: Final = 3
 MOST_WORDS, MOST_SPANS = 250, 60
 """A longer message is not read."""
@@ -339,7 +341,9 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     margin = NARROW if alike else MARGIN
     if len(whole) > 1 and whole[1].weight > whole[0].weight - margin and whole[1].call != whole[0].call:
         return None
-    return whole[0]
+    missing = [p for p in proposals if len(p.unused) == 1 and p.unused[0].isalpha() and not (p.questions or p.doubts)]
+    rivals = [p for p in missing if p.evidence >= whole[0].evidence - RIVAL_BEHIND]
+    return None if any(p.chance >= RIVAL_CHANCE * whole[0].chance for p in rivals) else whole[0]
 
 
 def _different(proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -372,6 +376,8 @@ def _several(reading: Reading, talk: Conversation) -> tuple[Call, ...]:
         chosen = _decide(_proposals(piece, talk))
         call = _of_search(chosen.call, calls) if chosen else None
         if chosen is None or call is None or chosen.chance < LIKELY_PART:
+            return ()
+        if call.tool in {c.tool for c in calls} & {*BUILT_ON}:  # two sentences on one wish
             return ()
         calls += [call] if call not in calls else []
         talk = replace(talk, focus=_after(talk.focus, chosen.offer))
