@@ -140,7 +140,7 @@ REBALANCING: dict[Rebalancing, RebalancingRow] = {
     "weekly": RebalancingRow(
         5,
         "weekly|every week|each week|once a week|weekly rebalancing|rebalanced weekly|every friday|each friday|"
-        "every monday|each monday|once weekly|week by week|on fridays|every 5 days",
+        "every monday|each monday|once weekly|week by week|every 5 days",
     ),
     "monthly": RebalancingRow(
         21,

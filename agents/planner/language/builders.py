@@ -45,6 +45,11 @@ OF_TRIALS: Final = ("luck", "ranking", "computed", "summary")
 MOST_COUNTED: Final = 10.0
 """Up to this a number in a question about a result is a count or the size of a change."""
 OF_RULES: Final = frozenset(name for rule in FAMILY.values() for name in rule.parameters)
+LASTING: Final = frozenset(
+    "last lasts lasting out dry survive survives outlast outlive enough ruin live deplete".split()
+)
+"""Words beside which payments are taken out."""
+TARGETS: Final = frozenset("volatility target|target volatility|vol target|target vol".split("|"))
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
@@ -151,6 +156,12 @@ def evaluate(form: Form) -> dict[str, Any]:
     owned = FAMILY[function].parameters if function in FAMILY else OF_RULES
     if foreign := OF_RULES & quotes.keys() - {*owned}:
         form.doubt(f"the {spaced(min(foreign))} is a parameter of the rule, and no limit of a search")
+    if (
+        "target_volatility" in strategy
+        and not {"template", "saved", "weight_function"} & {*strategy}
+        and TARGETS & {item.text.lower() for item in form.items}
+    ):
+        strategy["weight_function"] = "inverse_vol"  # what targets a volatility
     again = bool(form.take("sense", "again"))
     changes = again or (not told and not {"template", "saved"} & {*strategy})
     last = _known(focus) and changes and (again or continued or form.has("sense", "change"))
@@ -279,8 +290,8 @@ def _read_flows(form: Form, quotes: dict[str, Any]) -> None:
     loose = [i for i in money if period_of(form, i) is not None]
     if not payments and loose:
         added = bool(ADDED & {*form.before(loose[0], 3)})
-        if not added:
-            form.doubt("the payments are taken out")
+        if not added and not form.says(LASTING):
+            form.ask("Is the money paid in or taken out?")
         payments = [("contribution" if added else "withdrawal", loose[0])]
     for slot, amount in payments:
         form.use(amount)

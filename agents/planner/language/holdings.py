@@ -12,6 +12,8 @@ from agents.planner.language.slots import Pair, is_money
 
 MARKET: Final = ("crash", "market crash", "market", "markets", "equities", "equity market")
 """Words for the index in a shock."""
+EQUITY: Final = frozenset("stocks shares equities equity".split())
+"""What is held beside cash: the index, and not each of the twenty shares."""
 MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
 SPANS: Final = frozenset("day week month quarter".split())
 FROM: Final = frozenset("since from after starting between".split())
@@ -23,16 +25,20 @@ THROUGH: Final = frozenset("come came get got go gone went live lived been".spli
 def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     """Assets with their shares or money; one without a share is the rest, and without any share all are equal."""
     pairs = [pair for pair in form.pairs if pair.slot == "holding"]
-    names = list(dict.fromkeys(asset.value for asset in form.take("asset")))
+    words = form.take("asset")
+    names = list(dict.fromkeys(map(_held, words)))
     shares = [share for split in form.take("split") for share in re.findall(r"\d+", split.value)]
     held = form.focus.portfolio.holdings if form.focus.portfolio is not None else ()
     if shares and not names and len(held) == len(shares):
         names = [holding.asset for holding in held]
     elif shares and not names and form.offer in ("simulate", "assess_risk"):
         names = ["sp500", "cash"]  # what 60/40 means
-    parts = {pair.cue.value: pair.amount.text for pair in pairs if pair.cue} | dict(zip(names, shares, strict=False))
+    parts = {_held(pair.cue): pair.amount.text for pair in pairs if pair.cue} | dict(zip(names, shares, strict=False))
     if pairs and {*names} - parts.keys() <= {"sp500", "stocks"} and _whole(pairs):
         names = list(parts)  # the others are what it is compared with, or "which stock"
+    if len(names) == len(pairs) == 1 and 0.1 <= _share(pairs[0]) < 1.0 and form.offer == "simulate":
+        form.take("sense", "rest")
+        names += ["cash"]  # what is not invested
     each, texts = form.take("sense", "each"), {pair.amount.text for pair in pairs}
     form.take("sense", "equally")
     if each and len(texts) == 1:
@@ -44,8 +50,7 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     if money and (missing or len(money) < len(pairs)):
         form.ask("Which amount has each asset?")
     elif not money:
-        parts_of_one = [p.amount.size / (1.0 if _is_fraction(p.amount) else 100.0) for p in pairs]
-        _check_shares(form, 1.0 if shares or each or not pairs else math.fsum(parts_of_one), missing)
+        _check_shares(form, 1.0 if shares or each or not pairs else math.fsum(map(_share, pairs)), missing)
     total = quotes.get("amount")
     if each and total and not parts:
         quotes.pop("amount")
@@ -55,10 +60,17 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     return filled({"amount": quotes.pop("amount", None), "holdings": holdings})
 
 
+def _held(word: Item) -> str:
+    return "sp500" if word.text.lower() in EQUITY else word.value
+
+
+def _share(pair: Pair) -> float:
+    return math.inf if is_money(pair.amount) else pair.amount.size / (1.0 if _is_fraction(pair.amount) else 100.0)
+
+
 def _whole(pairs: Sequence[Pair]) -> bool:
     """Whether shares are all of a portfolio."""
-    total = math.fsum(pair.amount.size / (1.0 if _is_fraction(pair.amount) else 100.0) for pair in pairs)
-    return not any(is_money(pair.amount) for pair in pairs) and abs(total - 1.0) < 1e-6
+    return abs(math.fsum(map(_share, pairs)) - 1.0) < 1e-6
 
 
 def _check_shares(form: Form, total: float, missing: int) -> None:
@@ -67,7 +79,7 @@ def _check_shares(form: Form, total: float, missing: int) -> None:
         form.ask("Together the shares are more than the whole.")
     elif missing > 1 or (rest and not missing) or (not missing and total < 1.0 - 1e-6):
         form.ask("Which share has each asset, and what is the rest invested in?")
-    elif missing and not rest:
+    elif missing and not rest and form.offer != "simulate":
         form.doubt("the asset without a share has the rest")
 
 

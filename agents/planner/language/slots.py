@@ -120,6 +120,8 @@ def _fits(amount: Item, slot: str, *, by_money: bool) -> bool:
         return by_money
     if slot == "decay":
         return amount.unit in _RATIO and 0.5 < amount.size / (100.0 if amount.unit == "percent" else 1.0) < 1.0
+    if slot == "lookback" and amount.unit in _RATIO and not any(map(str.isdigit, amount.text)):
+        return False  # "half Exxon"
     if slot in MONEY and amount.unit == "plain":
         return amount.size >= LEAST_MONEY
     return amount.unit in UNITS.get(slot, _FRACTION) and not (is_money(amount) and slot not in UNITS)

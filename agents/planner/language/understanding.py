@@ -107,6 +107,8 @@ MARGIN, NARROW = 0.6, 0.15
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
 LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
 """Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
+LIKELY_AS: Final = 0.5
+"""Chance beside that of each other reading that uses all words."""
 RIVAL_BEHIND, RIVAL_CHANCE = 1.0, 0.3
 """Another reading that may have missed only a word stands against it: evidence behind it, and chance beside its own."""
 OFFERED: Final = 3
@@ -193,9 +195,10 @@ CHOICES: Final = (
 )
 """Words that accept the first, second or third thing that was offered."""
 UNDO: Final = re.compile(
-    r"(?:(?:no|wait|sorry|ok|please|can you|could you|let's|undo|revert|reverse|scrap|take|put|go) )*"
+    r"(?:(?:no|nah|oops|wait|sorry|ok|please|kindly|can you|could you|let's|undo|revert|reverse|scrap|take|put|go|"
+    r"that was|it was|a|my|mistake|wrong) )*"
     r"(?:undo|revert|reverse|go back|(?:take|put) (?:that|it) back|scrap that)(?: (?:on|to|a|one|it|that|this|the|last|"
-    r"latest|my|previous|change|step|version|before|how|as|was|please)| to what .*)*"
+    r"latest|my|previous|change|step|version|before|how|as|was|were|way|please|mistake|wrong)| to what .*)*"
 )
 
 
@@ -340,6 +343,8 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     alike = {p.call.tool for p in whole[:2]} == {"explain_result"}  # another topic of the same result
     margin = NARROW if alike else MARGIN
     if len(whole) > 1 and whole[1].weight > whole[0].weight - margin and whole[1].call != whole[0].call:
+        return None
+    if any(whole[0].chance < LIKELY_AS * p.chance for p in whole if p.evidence >= SAID):
         return None
     missing = [p for p in proposals if len(p.unused) == 1 and p.unused[0].isalpha() and not (p.questions or p.doubts)]
     rivals = [p for p in missing if p.evidence >= whole[0].evidence - RIVAL_BEHIND]

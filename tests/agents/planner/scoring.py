@@ -24,10 +24,13 @@ from tests.agents.planner.labelled_texts import Outcome, expects_nothing, is_rig
 
 
 def interpret(item: dict[str, Any]) -> Interpretation:
-    """The reading of a text after the messages before it, as if each of them had been carried out."""
+    """The reading of a text after the messages before it, each of them carried out; an offer is accepted by "yes"."""
     focus, before = Focus(run="0aa1f00d"), list[Past]()
     for message in item["before"]:
         interpretation = understand(message, focus, before)
+        if not interpretation.calls and interpretation.proposals:
+            before.append(Past(asked=message))
+            interpretation = understand("yes", focus, before)
         before.append(Past(asked=message, did=tuple((call.tool, call.arguments) for call in interpretation.calls)))
         for call in interpretation.calls:
             focus = focus_after(focus, call)
