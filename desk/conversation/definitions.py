@@ -36,15 +36,19 @@ BETWEEN = re.compile(r",? (?:and|or|versus|vs\.?|from) (?:an? |the )?")
 """What stands between two terms."""
 
 
+LONGEST_ID = 60
+"""Characters of the names of terms in an id."""
+ARTICLES = frozenset({"A", "An", "The", "One", "How", "What"})
+
+
 def define(name: str) -> Definition:
     """The definition of a term, or of two that are named together; `InvalidInput` for another."""
     terms, both = definitions(), BETWEEN.split(name.strip())
     if name.strip().casefold() not in terms and len(both) == 2:
         first, second = map(define, both)
-        texts = " ".join(str(each.figures[0].value) for each in (first, second))
         return Definition(
             term=f"{first.term}, {second.term}",
-            figures=(_figure(f"{first.term} {second.term}", texts),),
+            figures=(_figure(f"{first.term} {second.term}", _contrast(first, second)),),
         )
     wanted = name.strip().casefold()
     found = terms.get(wanted) or terms.get(wanted.removesuffix("s"))
@@ -69,13 +73,27 @@ def define(name: str) -> Definition:
     )
 
 
+def _contrast(first: Definition, second: Definition) -> str:
+    """What each is, in one sentence, and then the rest of both definitions."""
+    (is_first, _, more), (is_second, _, still) = (
+        str(each.figures[-1].value).removesuffix(".").partition(". ") for each in (first, second)
+    )
+    both = f"“{sentence_case(first.term)}” is {_within(is_first)}, while “{second.term}” is {_within(is_second)}."
+    return " ".join([both, *(f"{text}." for text in (more, still) if text)])
+
+
+def _within(text: str) -> str:
+    """A definition after "is"."""
+    return text[:1].lower() + text[1:] if text.partition(" ")[0] in ARTICLES else text
+
+
 def _figure(terms: str, text: str) -> Figure:
     """Each term has an id of its own, since an answer may define several."""
     return sentence_figure(f"{_slug(terms)}_sentence", text, "define_term.term_sentence")
 
 
 def _slug(terms: str) -> str:
-    return "term_" + re.sub(r"[^a-z0-9]+", "_", terms.casefold()).strip("_")
+    return "term_" + re.sub(r"[^a-z0-9]+", "_", terms.casefold()).strip("_")[:LONGEST_ID]
 
 
 def _sentence(asked: str, name: str, definition: str) -> str:

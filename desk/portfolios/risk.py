@@ -21,6 +21,7 @@ from desk.portfolios.risk_in_words import (
     describe_reverse,
     describe_risk,
     describe_safety,
+    describe_shortfall,
     describe_stress,
     describe_tail,
 )
@@ -281,6 +282,8 @@ def _add_asked_tail(sheet: Sheet, own: Floats, asked: TailRequest, money: Money 
     """Value at risk and shortfall at one level and horizon, in a sentence."""
     [row] = tail_risk(own, levels=(asked.level,), horizons=(asked.sessions,), methods=("historical",))
     sheet.say("tail_sentence", describe_tail(row, money))
+    if shortfall := describe_shortfall(row, money):
+        sheet.say("shortfall_sentence", shortfall)
 
 
 def _add_components(sheet: Sheet, components: tuple[Component, ...], money: Money | None) -> None:

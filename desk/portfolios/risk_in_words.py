@@ -47,12 +47,28 @@ def describe_tail(row: TailLoss, money: Money | None) -> str:
     over = f"{plural(row.horizon, 'session')}{span}"
     if row.value_at_risk is None or row.expected_shortfall is None:
         return f"The loss over {over} cannot be told from these days: {row.reason}."
-    rare = 100.0 * (1.0 - row.level)
     return (
-        f"Over {over} the loss exceeds {_loss(row.value_at_risk, money)} with a probability of "
-        f"{number(rare, 0 if rare >= 1.0 - 1e-9 else 1)}%, the value at risk; beyond that the mean loss, the expected "
-        f"shortfall, is {_loss(row.expected_shortfall, money)}, measured on the past."
+        f"Over {over} the loss exceeds {_loss(row.value_at_risk, money)} with a probability of {_rare(row.level)}, the "
+        f"value at risk; beyond that the mean loss, the expected shortfall, is "
+        f"{_loss(row.expected_shortfall, money)}, measured on the past."
     )
+
+
+def describe_shortfall(row: TailLoss, money: Money | None) -> str | None:
+    """The shortfall before the value at risk; nothing where they cannot be told."""
+    if row.value_at_risk is None or row.expected_shortfall is None:
+        return None
+    return (
+        f"The expected shortfall over {plural(row.horizon, 'session')} is {_loss(row.expected_shortfall, money)}: the "
+        f"mean loss beyond the value at risk of {_loss(row.value_at_risk, money)}, which is exceeded with a "
+        f"probability of {_rare(row.level)}."
+    )
+
+
+def _rare(level: float) -> str:
+    """The probability of a loss beyond a level, with a digit where it is no whole percent."""
+    rare = 100.0 * (1.0 - level)
+    return f"{number(rare, 0 if abs(rare - round(rare)) < 1e-9 else 1)}%"
 
 
 def _loss(loss: float, money: Money | None) -> str:

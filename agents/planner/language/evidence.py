@@ -14,6 +14,8 @@ FRAGMENT: Final = 8
 """Most words of a message that, without a word for what to do, is about the last wish."""
 UNTOLD: Final = -5.0
 """Evidence for the estimate of a search where nothing is asked about it."""
+OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed its".split())
+"""Words for what a search has found."""
 CHANGES: Final = re.compile(r"(?:ok |so )*(?:and|what if|what about|how about)\b")
 """The beginning of a message that changes the last wish."""
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
@@ -40,6 +42,8 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence += min(0.2 * len(words), 0.6)
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
         evidence -= 1.2 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
+    if ability.offer == "tearsheet" and focus.run is not None and division.has("term"):  # "the winner's Sharpe ratio"
+        evidence += 2.5 * (not OF_RESULT.isdisjoint(word.text for word in division.reading.words))
     return evidence + _about_last(ability, division, focus, told=bool(triggers))
 
 

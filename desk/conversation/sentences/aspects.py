@@ -16,7 +16,7 @@ ASPECTS: Final = {
     "beta": r"beta",
     "concentration": r"concentrat\w*|contribut\w*|biggest (?:risk|position)|(?:share|most|source) of (?:the |my )?risk|"
     r"where does the risk|which (?:holding|stock|asset|position)",
-    "ruin": r"run(?:s|ning)? (?:out|dry)|last|ruin|broke|deplete\w*|exhausted|survive\w*|outlive\w*",
+    "ruin": r"run(?:s|ning)? (?:out|dry)|last(?:s|ed|ing)?|ruin|broke|deplete\w*|exhausted|survive\w*|outlive\w*",
     "goal": r"reach\w*|goal|get (?:to|from)|hit|target|becomes?|turns? into|grows? to|make it to|double|"
     r"end (?:up )?with at least",
     "count": r"how (?:often|many)|number of|share of|losing|negative",
@@ -26,6 +26,7 @@ ASPECTS: Final = {
     "certainty_of_risk": r"rely|trust\w*|back-?tests?|did (?:it|that|the var) hold",
     "reverse": r"what would it take|most likely way|reverse|probab\w+|chances?|how likely|odds",
     "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* (?:falls?|drops?|crash\w*|loses?)",
+    "shortfall": r"cvar|es|expected shortfall|shortfall|tail loss|average loss|mean loss",
     "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|"
     r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
     "crisis": r"cris[ei]s|lehman|dot ?-?com|covid\w*|pandemic|2008|2020|2000|1998",
@@ -64,6 +65,10 @@ ASPECTS: Final = {
     "current_rule": r"current|present|existing|incumbent|our (?:own )?rule|my (?:own )?rule|what (?:we|i) (?:do|have)",
     "equity": r"buy.and.hold|full(?:y)? invest\w*|100%|index|market|shares|stocks|equit(?:y|ies)|s&p(?: ?500)?",
     "cash": r"cash|t-?bills?|treasury|money market|deposits?",
+    "rule": r"which (?:rule|strategy|configuration|one)|who won|what won|parameters|settings|"
+    r"(?:winning|best|chosen) (?:rule|strategy|configuration)|what (?:rule|strategy|configuration)|"
+    r"(?:what|how) does (?:it|the winner|the rule|that rule) (?:do|work)|rebalanc\w*",
+    "turnover": r"turnover|how (?:much|often) (?:does|did|do|would|will)?[\w ]*trad\w*|trades? (?:a|per) year",
     "simpler": r"simpl\w*|easier|as well|less complicated",
     "sensitive": r"what if|what happens|sensitiv\w*|slightly|different\w*|chang\w*|instead|mov\w*|fragile|robust\w*",
     "best_place": r"best|strongest|shine\w*|gains? most|(?:do|does|works?) well",

@@ -43,6 +43,7 @@ def _led_by(sentence: str, result: PortfolioRisk) -> list[str]:
 
 _MEASURES: Final = (
     ("summary", "volatility", False),
+    ("shortfall", "shortfall", True),
     ("tail", "tail", False),
     ("drawdown", "drawdown", True),
     ("growth", "growth sharpe", True),
@@ -104,11 +105,11 @@ def _describe_mixes(result: Allocations) -> Iterator[Sentence]:
             yield Sentence(f"{{{{allocation_{name}_sentence}}}}", about, on_demand=on_demand)
 
     yield from known("pair", "versus best")
+    if len(solved) == 1:  # its weights are what is asked for
+        yield from known(f"{solved[0].method}_weights", "shares")
     if len(solved) != PAIR:
         yield from known("calmest", "")
-    if len(solved) == 1:
-        yield from known(f"{solved[0].method}_weights", "shares")
-    else:
+    if len(solved) > 1:
         yield from known("calmest_weights", "shares", on_demand=True)
     if len(solved) > PAIR:
         yield from known("best", "best versus")
@@ -155,7 +156,7 @@ def _describe_regime(n: int, regime: MarketRegime) -> Iterator[Sentence]:
     name, latest = f"{{{{regime_{n}_name}}}}", f"{{{{regime_{n}_current_volatility}}}}"
     yield Sentence(f"{{{{regime_{n}_state_sentence}}}}", "phase")
     yield Sentence(f"{{{{regime_{n}_trend_sentence}}}}", "trend", on_demand=True)
-    yield Sentence(f"{{{{regime_{n}_volatility_sentence}}}}", "volatility", on_demand=True)
+    yield Sentence(f"{{{{regime_{n}_volatility_sentence}}}}", "volatility turbulence", on_demand=True)
     yield Sentence(f"{{{{regime_{n}_fall_sentence}}}}", "fallen", on_demand=True)
     if regime.turbulent:
         yield Sentence(

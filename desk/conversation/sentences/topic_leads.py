@@ -119,8 +119,20 @@ def _data(findings: Findings, message: str) -> str | None:
     )
 
 
+def _summary(findings: Findings, message: str) -> str | None:
+    named = "winner_name" in {figure.id for figure in findings.figures} and asks("rule", message)
+    if not named or asks("switch", message):
+        return None
+    return "Of the {{trials}} configurations that were tried the best is {{winner_name}}."
+
+
 def _costs(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
+    if asks("turnover", message) and {"winner_turnover", "winner_cost_bps", "transaction_cost"} <= ids:
+        return (
+            "The winner trades {{winner_turnover}} of wealth a year, which cost {{winner_cost_bps}} on the training "
+            "history, at an assumed {{transaction_cost}} for each trade."
+        )
     if asks("free", message) and "costs_free_sentence" in ids:
         return "{{costs_free_sentence}}"
     if asks("double", message) and "costs_double_sentence" in ids:
@@ -175,6 +187,7 @@ def _benchmarks(findings: Findings, message: str) -> str | None:
 
 
 _LEADS: Final[Mapping[Topic, Callable[[Findings, str], str | None]]] = {
+    "summary": _summary,
     "luck": _luck,
     "counter_argument": _against,
     "limits": _limits,

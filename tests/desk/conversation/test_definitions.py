@@ -1,6 +1,7 @@
 """Definitions of terms: those of the glossary by every name, and those of the tables of metrics and strategies."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -23,11 +24,24 @@ def test_abbreviations_metrics_and_weight_functions_are_terms(name: str) -> None
     assert define(name).term
 
 
-@pytest.mark.parametrize("names", ["volatility and drawdown", "VaR versus CVaR", "PBO and the chance of reversal"])
-def test_two_terms_are_defined_after_each_other(names: str) -> None:
-    first, second = re.split(" and the | and | versus ", names)
-    sentences = [str(define(name).figures[0].value) for name in (first, second)]
-    assert define(names).figures[0].value == " ".join(sentences)
+@pytest.mark.parametrize(
+    "names",
+    [
+        "volatility and drawdown",
+        "VaR versus CVaR",
+        "PBO and the chance of reversal",
+        "CPPI and TIPP",
+        "Sharpe vs DSR",
+    ],
+)
+def test_two_terms_stand_in_one_sentence_and_nothing_of_their_definitions_is_lost(names: str) -> None:
+    both = [define(name) for name in re.split(" and the | and | versus | vs ", names)]
+    told = str(define(names).figures[0].value)
+    first, *_ = told.split(". ")
+    assert [term.term.casefold() in first.casefold() for term in both] == [True, True]
+    assert " while " in first
+    words = [word for term in both for word in re.findall(r"\w+", str(term.figures[-1].value).casefold())]
+    assert Counter(words) <= Counter(re.findall(r"\w+", told.casefold()))
 
 
 def test_every_row_of_the_tables_is_a_term() -> None:

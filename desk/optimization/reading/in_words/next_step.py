@@ -26,7 +26,12 @@ def describe_next_step(result: OptimizationResult) -> tuple[Figure, ...]:
         if abs(step.next_trade) < HIDDEN
         else f"{verb} {_percent(abs(step.next_trade))} of wealth in the risky asset"
     )
-    sheet.say("trade_sentence", f"To follow the winner instead of the current rule, {trade}.")
+    opening = (
+        "To follow the winner instead of the current rule,"
+        if result.verdict.colour == "green"
+        else "No switch is advised; to follow the winner all the same,"
+    )
+    sheet.say("trade_sentence", f"{opening} {trade}.")
     return sheet.figures
 
 
