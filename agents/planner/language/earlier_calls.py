@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS
+from desk.conversation.quotes import split_period
 from desk.figures.guard.numbers import find_numbers
 
 BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strategy", "assess_portfolio",
@@ -16,6 +17,8 @@ NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day asse
 """Fields that no bare amount replaces; shares of holdings change only together."""
 
 
+YEAR: Final = 12
+"""Months of a period."""
 LISTS: Final = ("assets", "methods")
 
 
@@ -65,6 +68,13 @@ def merged(old: dict[str, Any], new: dict[str, Any], *, adds: bool = False) -> d
         elif value not in (None, (), [], {}):
             changed[name] = value
     return changed
+
+
+def loses_its_year(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a payment takes the place of one a year and does not say its own period."""
+    before, after = old.get("plan", {}), new.get("plan", {})
+    flows = FLOWS & before.keys() & after.keys()
+    return any(split_period(before[n])[1] == YEAR and split_period(after[n])[1] is None for n in flows)
 
 
 def without_flows(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

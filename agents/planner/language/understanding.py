@@ -12,6 +12,7 @@ from agents.planner.language.earlier_calls import (
     BUILT_ON,
     MERGED,
     fits,
+    loses_its_year,
     merged,
     quotes_of,
     replaced,
@@ -292,6 +293,8 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation) -> Proposa
     arguments = ability.build(form)
     if last is not None:
         instead = any(word.text == "instead" for word in reading.words)
+        if loses_its_year(last, arguments):
+            form.ask("Is the payment meant for each month or each year? Please put that beside it.")
         adds = any(word.text in ADDING for word in reading.words)
         arguments = merged(without_flows(last, arguments) if instead else last, arguments, adds=adds)
         gone = {item.value for item in form.denied if item.kind == "asset"}
