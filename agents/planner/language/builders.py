@@ -401,6 +401,9 @@ def define_term(form: Form) -> dict[str, Any]:
     if any(item.kind == "frame" and item.last in {term.first for term in terms} for item in form.items):
         form.doubt("the term is meant without the word before it")
     before = {word for term in terms for word in form.before(term)}
-    if (form.focus.run or form.focus.last) and before & {"the", "its", "my", "our"}:
+    alone = all(item.kind in ("stop", "frame", "term", "trigger", "besides") for item in form.items)
+    if (form.focus.run or form.focus.last) and before & (
+        {"its", "my", "our"} if alone else {"the", "its", "my", "our"}
+    ):
         form.doubt("the meaning of the term is asked, and not its value in the result")
     return {"term": terms[0].text if terms else ""}

@@ -14,6 +14,8 @@ FRAGMENT: Final = 8
 """Most words of a message that, without a word for what to do, is about the last wish."""
 UNTOLD: Final = -5.0
 """Evidence for the estimate of a search where nothing is asked about it."""
+OF_DAYS: Final = (*OF_STRATEGY, "assess_risk", "tearsheet")
+"""What was done last, if a year is likely one of it."""
 OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed its".split())
 """Words for what a search has found."""
 CHANGES: Final = re.compile(r"(?:ok |so )*(?:and|what if|what about|how about)\b")
@@ -40,6 +42,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence += 0.4 * (max((i.last - i.first for i in division.items if i.kind == "topic"), default=1) - 1)
         words = [item.text.lower() for item in division.items if item.kind == "question"]
         evidence += min(0.2 * len(words), 0.6)
+        evidence -= 1.5 * (ability.topic == "years" and focus.last in OF_DAYS)
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
         evidence -= 1.2 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
     if ability.offer == "tearsheet" and focus.run is not None and division.has("term"):  # "the winner's Sharpe ratio"

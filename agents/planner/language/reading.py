@@ -13,7 +13,7 @@ from desk.conversation.quotes import apart
 from desk.figures.guard.numbers import Number, find_numbers
 
 FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"----''  ")
-WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
+WORD: Final = re.compile(r"(?!(?<=\d')s\b)[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
 _ID: Final = r"#?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]"
 RUN: Final = re.compile(
     rf"(?<![\w.]){_ID}{{6,32}}(?![\w%])|(?:(?<=run )|(?<=runs )|(?<=result )|(?<=results ))#?{_ID}{{4,5}}(?![\w%])|"

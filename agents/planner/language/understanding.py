@@ -55,6 +55,8 @@ class Proposal(Frozen):
     """What it assumes; "yes" confirms it."""
     chance: float = 1.0
     """How likely the second opinion takes its ability, beside the likeliest."""
+    sure: bool = False
+    """Whether the second opinion is sure of it."""
 
     @property
     def whole(self) -> bool:
@@ -104,6 +106,8 @@ LIKELY: Final = 1.0
 """Evidence from which a reading is offered."""
 TRUST, ENOUGH, SAID = 0.8, 1.0, 1.5
 """Weight of the second opinion; weight, and evidence of the words alone, from which an ability may act."""
+SURE, SURELY = 0.8, 0.5
+"""Probability from which the second opinion is sure, and the least evidence then."""
 MARGIN, NARROW = 0.6, 0.15
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
 LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
@@ -276,9 +280,10 @@ def _proposals(reading: Reading, talk: Conversation) -> list[Proposal]:
     likely = talk.opinion.of(features(reading, talk.focus.last, talk.lexicon))
     most = max(likely.values())
     proposals = [
-        proposal.model_copy(update={"chance": likely.get(ability.topic or ability.tool, most) / most})
+        proposal.model_copy(update={"chance": chance / most, "sure": chance >= SURE})
         for ability in ABILITIES
         if (proposal := _proposal(ability, reading, talk)) is not None
+        for chance in (likely.get(ability.topic or ability.tool, most),)
     ]
     return sorted(proposals, key=lambda p: -p.rank)
 
@@ -341,7 +346,10 @@ def _last(ability: Ability, talk: Conversation, division: Parse) -> dict[str, An
 def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     """The reading to act on: it uses every word, no other one does nearly as well, and the second opinion agrees."""
     whole = sorted((p for p in proposals if p.whole), key=lambda p: -p.weight)
-    if not whole or whole[0].weight < ENOUGH or whole[0].evidence < SAID or whole[0].chance < LEAST_CHANCE:
+    first = next(iter(whole), None)
+    if first is None or first.chance < LEAST_CHANCE:
+        return None
+    if first.weight < (SURELY if first.sure else ENOUGH) or first.evidence < (SURELY if first.sure else SAID):
         return None
     alike = {p.call.tool for p in whole[:2]} == {"explain_result"}  # another topic of the same result
     margin = NARROW if alike else MARGIN

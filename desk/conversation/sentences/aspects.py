@@ -27,7 +27,7 @@ ASPECTS: Final = {
     "reverse": r"what would it take|most likely way|reverse|probab\w+|chances?|how likely|odds",
     "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* (?:falls?|drops?|crash\w*|loses?)",
     "shortfall": r"cvar|es|expected shortfall|shortfall|tail loss|average loss|mean loss",
-    "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|"
+    "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|9\d(?:\.\d+)? ?(?:%|per ?cent)|"
     r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
     "crisis": r"cris[ei]s|lehman|dot ?-?com|covid\w*|pandemic|2008|2020|2000|1998",
     "drawdown": r"drawdown\w*|peak|deepest|underwater|how deep|max dd|mdd|fall(?:s|en)?|fell",
@@ -52,7 +52,7 @@ ASPECTS: Final = {
     "multiple": r"doubl\w*|twice|tripl\w*|times|higher|\d+ ?x|x\d+|without costs|free",
     "second": r"second|runner ?-?up|next best|2nd|number two|after the winner",
     "ahead": r"ahead|clear(?:ly)?|noise|apart|as good|just as|how many|close|tied?|difference|order",
-    "trade": r"how much|next trade|buy|sell|amount|size",
+    "trade": r"how much|trades?|buy|sell|amount|size",
     "now": r"weight|hold(?:s|ing)?|invested|exposure|position",
     "switch": r"switch\w*|change (?:to|over|our|my|the rule)|should (?:i|we) change|adopt|move over|go for it|"
     r"worth (?:it|the)|recommend\w*|should (?:i|we)|take it",

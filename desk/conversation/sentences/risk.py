@@ -19,8 +19,9 @@ _SPOKEN = 3
 
 
 _MOVES = r"(?:falls?|drops?|crash\w*|declines?|slumps?|loses?)"
-MOVE = re.compile(rf"\d ?%[^.?!]{{0,30}}\b{_MOVES}\b|\b{_MOVES}\b[^.?!]{{0,40}}\d ?%", re.IGNORECASE)
-"""A message about a move of given size."""
+_SHARE = r"(?<![\d.])(?!9\d)\d{1,2}(?:\.\d+)? ?%"
+MOVE = re.compile(rf"{_SHARE}[^.?!]{{0,30}}\b{_MOVES}\b|\b{_MOVES}\b[^.?!]{{0,40}}{_SHARE}", re.IGNORECASE)
+"""A message about a move of given size; 95% is a level."""
 
 
 def describe_risk(result: PortfolioRisk, message: str) -> list[str]:

@@ -81,7 +81,7 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
         ("luck", "which test failed?", r"The verdict is not green because that needs"),
         ("limits", "how likely is it that we break the limit?", r"The probability that the winner falls by more than"),
         ("limits", "which limits bind?", r"(No limit binds|The limits? that bind)"),
-        ("limits", "does it keep the limits?", r"The winner keeps every limit\."),
+        ("limits", "does it keep the limits?", r"The winner keeps every limit: the drawdown limit of 20%"),
         ("ranking", "why this one and not the runner-up?", r"The runner-up, .* behind"),
         ("ranking", "is it clearly ahead of the others?", r"(Of the finalists,|The best finalist is ahead)"),
         ("plateau", "how sensitive is it to a slightly different lookback?", r"(Little changes|It is sensitive)"),

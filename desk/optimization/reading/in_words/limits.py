@@ -20,7 +20,8 @@ def describe_limits(result: OptimizationResult) -> tuple[Figure, ...]:
     broken = list(dict.fromkeys(limit_label(check.limit) for check in result.limits if not check.passed))
     binding = list(dict.fromkeys(limit_label(check.limit) for check in result.limits if check.binds))
     kept = f"breaks {join_words(broken)}" if broken else "keeps every limit"
-    sheet.say("kept_sentence", f"The winner {kept}.")
+    bounds = join_words([*dict.fromkeys(map(_limit, result.limits))])
+    sheet.say("kept_sentence", f"The winner {kept}: {bounds}." if not broken else f"The winner {kept}.")
     sheet.say(
         "binding_sentence",
         f"{'The limits that bind are' if binding[1:] else 'The limit that binds is'} {join_words(binding)}: other "
@@ -41,6 +42,13 @@ def describe_limits(result: OptimizationResult) -> tuple[Figure, ...]:
     for n, check in enumerate(check for check in result.limits if check is not worst):
         sheet.say(f"{n}_sentence", _measured(check))
     return sheet.figures
+
+
+def _limit(check: LimitCheck) -> str:
+    """A limit with its bound."""
+    row = LIMITS[check.limit]
+    factor, digits, suffix = (100.0, 0, "%") if row.unit == "probability" else FACTORS[row.unit]
+    return f"{limit_label(check.limit)} of {number(factor * check.bound, digits)}{suffix}"
 
 
 def _measured(check: LimitCheck) -> str:
