@@ -36,7 +36,8 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     parts = {_held(pair.cue): pair.amount.text for pair in pairs if pair.cue} | dict(zip(names, shares, strict=False))
     if pairs and {*names} - parts.keys() <= {"sp500", "stocks"} and _whole(pairs):
         names = list(parts)  # the others are what it is compared with, or "which stock"
-    if len(names) == len(pairs) == 1 and 0.1 <= _share(pairs[0]) < 1.0 and form.offer == "simulate":
+    said = len(names) == len(pairs) == 1 and pairs[0].amount.unit == "percent"
+    if said and 0.1 <= _share(pairs[0]) < 1.0 and form.offer == "simulate":
         form.take("sense", "rest")
         names += ["cash"]  # what is not invested
     each, texts = form.take("sense", "each"), {pair.amount.text for pair in pairs}
