@@ -202,8 +202,9 @@ CHOICES: Final = (
 UNDO: Final = re.compile(
     r"(?:(?:no|nah|oops|wait|sorry|ok|please|kindly|can you|could you|let's|undo|revert|reverse|scrap|take|put|go|"
     r"that was|it was|a|my|mistake|wrong) )*"
-    r"(?:undo|revert|reverse|go back|(?:take|put) (?:that|it) back|scrap that(?:,? go back)?)(?: (?:on|to|a|one|it|that|this|the|last|"
-    r"latest|my|previous|change|step|version|before|how|as|was|were|way|please|mistake|wrong)| to what .*)*"
+    r"(?:undo|revert|reverse|go back|(?:take|put) (?:that|it) back|scrap that(?:,? go back)?)"
+    r"(?: (?:on|to|a|one|it|that|this|the|last|latest|my|previous|change|step|version|before|how|as|was|were|way|"
+    r"please|mistake|wrong)| to what .*)*"
 )
 
 
