@@ -10,7 +10,7 @@ WEB_SYNCED = web/node_modules/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record cassettes models evals kernels docs examples test check check-web infra-check infra-snapshots deploy soak calibration bench audit web web-dist
+.PHONY: help demo serve serve-bedrock-double record cassettes models evals opinion kernels docs examples test check check-web infra-check infra-snapshots deploy soak calibration bench audit web web-dist
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ models: $(SYNCED)  ## write docs/models.md: every model of langchain-aws against
 
 evals: $(SYNCED)  ## the evaluation cases with the configured model and the scripted ones, into docs/evals.md
 	@$(RUN) -m tests.evals.evaluate $(ARGS)
+
+opinion: $(SYNCED)  ## learn the weights of the planner's second opinion again, after a changed text or table
+	$(RUN) -m tests.agents.planner.training
 
 kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is compiled when it is first needed
 	$(RUN) infra/warm.py

@@ -23,6 +23,7 @@ LEVELS: Final = (("days", 21.0), *((unit, level) for unit in ("percent", "plain"
 """Horizon and levels of the value at risk and of the shortfall that a search limits."""
 TELLING: Final = frozenset({"target_volatility", "trials", "paths", "goal", "max_drawdown", "max_turnover"})
 """Fields that only a search has."""
+OF_SEARCH: Final = ("optimize", "explain")
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
 IMPLIED: Final = {"bps": "transaction_cost", "multiple": "transaction_cost", "months": "lookback", "days": "lookback"}
 ONLY_SHARE: Final[dict[str | None, str]] = {
@@ -33,7 +34,7 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
 ADDED: Final = frozenset("plus add adds adding save saves saving".split())
 NEEDED: Final = frozenset(
-    "need needs want wants like require requires aim aims target chance chances odds probability".split()
+    "need needs want wants like require requires aim aims target chance chances odds probability into".split()
 )
 PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
@@ -46,7 +47,8 @@ MOST_COUNTED: Final = 10.0
 """Up to this a number in a question about a result is a count or the size of a change."""
 OF_RULES: Final = frozenset(name for rule in FAMILY.values() for name in rule.parameters)
 LASTING: Final = frozenset(
-    "last lasts lasting out dry survive survives outlast outlive enough ruin live deplete".split()
+    "last lasts lasting out dry survive survives outlast outlive enough ruin live deplete support "
+    "supports sustain cover afford".split()
 )
 """Words beside which payments are taken out."""
 TARGETS: Final = frozenset("volatility target|target volatility|vol target|target vol".split("|"))
@@ -243,6 +245,9 @@ def assess(form: Form) -> dict[str, Any]:
     quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
     portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")
+    alone = {shock["factor"] for shock in shocks} - {"sp500"}
+    if not portfolio.get("holdings") and form.focus.portfolio is None and len(alone) == 1:
+        portfolio["holdings"] = [{"asset": alone.pop()}]  # "what do I lose on KO if it falls 15%"
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("Of which portfolio? Name the assets with their shares.")
     if loss and any(map(str.isdigit, "".join(levels.values()))):
@@ -279,8 +284,10 @@ def simulate(form: Form) -> dict[str, Any]:
     if needed and "goal" not in quotes:  # money that is needed, and not held
         quotes["goal"] = quotes.pop("amount", needed[0])
     portfolio = portfolio_of(form, quotes)
+    if not (form.built_on or portfolio.get("holdings") or form.focus.portfolio):
+        portfolio = {**portfolio, "holdings": [{"asset": "sp500"}]}  # the reading beside the answer says so
     plan = {"portfolio": portfolio, "scenario": form.one("scenario")} | quotes
-    if not portfolio and form.focus.portfolio is None and "contribution" not in plan:
+    if "amount" not in portfolio and not form.focus.portfolio and not form.built_on and "contribution" not in plan:
         form.ask("With how much money? Name the amount, or the portfolio.")
     return {"plan": filled(plan)}
 
@@ -327,11 +334,15 @@ def tearsheet(form: Form) -> dict[str, Any]:
         arguments["portfolio"] = portfolio
         if run:
             form.ask("Of the result, or of the assets?")
-    elif run or form.says(OF_WINNER) or (form.focus.run and len(form.reading.words) <= BARE):
+    elif run or form.says(OF_WINNER) or (form.focus.run and (form.focus.last in OF_SEARCH or _is_bare(form))):
         arguments["run"] = run or "last"
     elif form.focus.portfolio is None:
         form.ask("Of which asset or portfolio? Name it, or the result whose winner is meant.")
     return arguments
+
+
+def _is_bare(form: Form) -> bool:
+    return len(form.reading.words) <= BARE
 
 
 def _run(form: Form) -> str | None:

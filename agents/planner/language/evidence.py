@@ -45,8 +45,9 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence -= 1.5 * (ability.topic == "years" and focus.last in OF_DAYS)
         other = focus.last in ("evaluate", "assess_risk", "simulate", "compare_allocations")
         evidence -= 1.2 * (focus.run is None) + other * (2.0 if CHANGES.match(division.reading.plain) else 0.4)
-    if ability.offer == "tearsheet" and focus.run is not None and division.has("term"):  # "the winner's Sharpe ratio"
-        evidence += 2.5 * (not OF_RESULT.isdisjoint(word.text for word in division.reading.words))
+    if ability.offer == "tearsheet" and division.has("term"):  # the Sharpe ratio of the winner, or of GE
+        winner = focus.run is not None and not OF_RESULT.isdisjoint(word.text for word in division.reading.words)
+        evidence += 2.5 * (winner or bare)
     return evidence + _about_last(ability, division, focus, told=bool(triggers))
 
 

@@ -1,6 +1,6 @@
 """A second opinion on a message, from all of its words at once: how likely each ability is meant.
 
-Its weights are learned from labelled texts by `python -m tests.agents.planner.training`.
+Its weights are learned from labelled texts by `make opinion`.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,8 @@ ASPECTS: Final = {
     "than_equity": _THAN + r"(?:index|market|shares|stocks|equit\w+|s&p(?: ?500)?|buy.and.hold|full(?:y)? invest\w*)",
     "correlation": r"correlat\w*|move together|diversif\w*",
     "beta": r"beta",
-    "concentration": r"concentrat\w*|contribut\w*|biggest (?:risk|position)|(?:share|most|source) of (?:the |my )?risk|"
+    "concentration": r"adds? (?:the )?(?:more|most)|more risk|concentrat\w*|"
+    r"contribut\w*|biggest (?:risk|position)|(?:share|most|source) of (?:the |my )?risk|"
     r"where does the risk|which (?:holding|stock|asset|position)",
     "ruin": r"run(?:s|ning)? (?:out|dry)|last(?:s|ed|ing)?|ruin|broke|deplete\w*|exhausted|survive\w*|outlive\w*",
     "goal": r"reach\w*|goal|get (?:to|from)|hit|target|becomes?|turns? into|grows? to|make it to|double|"

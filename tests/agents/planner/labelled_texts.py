@@ -27,6 +27,7 @@ USUAL: dict[str, Any] = {
     "covariance": "sample",
     "first": "previous",
     "second": "last",
+    "holdings": [{"asset": "sp500"}],
 }
 """Arguments that mean the same as their absence."""
 LATER = frozenset({"level", "horizon"})

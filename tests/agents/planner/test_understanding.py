@@ -97,8 +97,9 @@ def test_a_term_is_not_defined_without_the_word_before_it() -> None:
 
 def test_a_period_belongs_to_the_amount_before_it() -> None:
     [(_, arguments)] = calls_of("simulate 5% withdrawals a year on EUR 1m for 20 years", FRESH)
+    portfolio = {"amount": "EUR 1m", "holdings": [{"asset": "sp500"}]}
     assert arguments["plan"] == {
-        "portfolio": {"amount": "EUR 1m"}, "withdrawal": "5% withdrawals a year", "years": "20 years"
+        "portfolio": portfolio, "withdrawal": "5% withdrawals a year", "years": "20 years"
     }  # fmt: skip
 
 
