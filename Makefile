@@ -63,7 +63,7 @@ web-dist: $(SYNCED) $(WEB_SYNCED)  ## build web/dist, which the service serves, 
 check: $(SYNCED) check-web  ## lint, format, types, import rules, generated pages, secrets, the web application
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/pyright
+	NODE_OPTIONS=--max-old-space-size=6144 .venv/bin/pyright
 	.venv/bin/lint-imports
 	@for page in settings strategies roles; do $(RUN) -m api.$${page}_page | diff -u docs/$$page.md - \
 		|| { echo "docs/$$page.md is out of date: run make docs"; exit 1; }; done

@@ -203,11 +203,7 @@ export function scenariosAtHand(library: readonly Scenario[], searched: readonly
 }
 
 /** A search for the mandate, whose winner is compared with this strategy as the current rule. */
-export function searchOf(
-  draft: Draft,
-  catalogue: Catalogue,
-  scenarios: readonly Scenario[],
-): SearchRequest {
+export function searchOf(draft: Draft, catalogue: Catalogue, scenarios: readonly Scenario[]): SearchRequest {
   return {
     name: draft.name.trim(),
     universe: draft.universe,
