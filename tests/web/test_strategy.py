@@ -78,9 +78,11 @@ def test_the_keyboard_reads_a_chart_and_its_table(browse):
 
 def test_a_finished_search_is_changed_and_searched_again(browse, service, job):
     page = browse().open(f"/runs/{job}/results")
+    searched = httpx.get(f"{service}/api/jobs/{job}/request", timeout=60).json()
+    target = f"{100 * searched['mandate']['target_volatility']:.0f}%"
+    expect(page.get_by_text(f"Asked for {target} volatility")).to_be_visible()
     with page.expect_request(lambda request: request.url.endswith("/api/estimates")) as asked:
         page.get_by_role("link", name="Change and search again").click()
-    searched = httpx.get(f"{service}/api/jobs/{job}/request", timeout=60).json()
     again = OptimizationRequest.model_validate(asked.value.post_data_json).model_dump(mode="json")
     assert {name: value for name, value in again.items() if value != searched[name]} == {}
     expect(page.get_by_label("Candidates")).to_have_value(str(searched["trials"]))
@@ -170,7 +172,6 @@ def test_what_a_search_was_asked_is_kept_with_the_version(browse, service):
     for text in ("Maximum drawdown: by default → 25%", "Candidates: by default → 50", "Cash earns: by default → 0.03"):
         expect(newest).to_contain_text(text)
     other.get_by_role("button", name="Close").click()
-    other.get_by_role("button", name="Limits").click()
     expect(other.get_by_label("Maximum drawdown", exact=True)).to_have_value("25%")
     expect(other.get_by_label("Candidates")).to_have_value("50")
 

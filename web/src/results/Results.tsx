@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link, useParams } from 'react-router';
 
-import { useCatalogueQuery } from '../api/catalogue';
+import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import { useJobQuery } from '../api/jobs';
 import {
   isWhole,
@@ -21,13 +21,14 @@ import { IconAdjustmentsHorizontal, IconDownload } from '../app/icons';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty, Waiting } from '../app/states';
 import { VERDICTS } from '../app/Verdict';
-import { date, number, plural, title } from '../numbers/format';
+import { date, number, percent, plural, title } from '../numbers/format';
 import { Claims } from './Claims';
 import { Costs } from './Costs';
 import { FigureDrawer } from './FigureDrawer';
 import { Growth } from './Growth';
 import { History } from './History';
 import { Holdout } from './Holdout';
+import { limitValue } from './limits';
 import { KeyFigures } from './KeyFigures';
 import { Manifest } from './Manifest';
 import classes from './results.module.css';
@@ -104,7 +105,7 @@ function Whole({ id, result }: { id: string; result: Result }) {
     <Page
       title={request.name}
       tab={`${VERDICTS[result.verdict.colour].word}: ${request.name} - Results`}
-      lead={`${manifest.data_source.replace(VERSION, '')}, ${date(manifest.first_day)} to ${date(manifest.last_day)}. ${plural(counts.trials, 'trial')}, ${plural(counts.scenarios, 'scenario')}, ${number(counts.paths)} paths of ${plural(counts.years, 'year')}.`}
+      lead={`${mandateWords(request, catalogue.data)}${manifest.data_source.replace(VERSION, '')}, ${date(manifest.first_day)} to ${date(manifest.last_day)}. ${plural(counts.trials, 'trial')}, ${plural(counts.scenarios, 'scenario')}, ${number(counts.paths)} paths of ${plural(counts.years, 'year')}.`}
       actions={
         <Group gap="xs" className="no-print">
           <ChangeSearch id={id} />
@@ -125,6 +126,27 @@ function Whole({ id, result }: { id: string; result: Result }) {
       </Answered>
     </Page>
   );
+}
+
+/** What was asked for: the target and the limits. */
+function mandateWords(
+  { mandate, limits }: ReturnType<typeof requestOf>,
+  catalogue: Catalogue | undefined,
+): string {
+  if (catalogue === undefined) return '';
+  const bounds = catalogue.limits.flatMap(({ name, label }) => {
+    const bound = limits[name]?.bound;
+    if (bound === undefined) return [];
+    return [
+      `${label.toLowerCase()} at most ${name === 'max_drawdown' ? percent(bound, 0) : limitValue(name, bound)}`,
+    ];
+  });
+  const target = mandate.target_volatility;
+  const asked = [
+    ...(target === null || target === undefined ? [] : [`${percent(target, 0)} volatility`]),
+    ...bounds,
+  ];
+  return asked.length === 0 ? '' : `Asked for ${asked.join(', ')}. `;
 }
 
 interface Parts {

@@ -58,7 +58,7 @@ export function VerdictCard({ result, explanation }: { result: Result; explanati
                   {evidenceValue(item)}
                 </FigureLink>{' '}
                 <Text span size="sm" c="dimmed" fw={400}>
-                  {`${item.passed ? 'enough' : 'not enough'}: green needs ${evidenceWanted(item)}`}
+                  {`${item.passed ? 'passes' : 'fails'}: green needs ${evidenceWanted(item)}`}
                 </Text>
               </Text>
             </li>

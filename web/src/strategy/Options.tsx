@@ -24,7 +24,7 @@ const HISTORY = 'history';
 
 /** What a search takes by default, and may be asked otherwise. */
 export function Options({ draft, catalogue, scenarios, errors, change }: Props) {
-  const [open, setOpen] = useState<string[]>([]);
+  const [open, setOpen] = useState(() => chosenParts(draft));
   const input = (group: OptionGroup, field: Field) => (
     <OptionInput
       key={field.name}
@@ -66,6 +66,19 @@ export function Options({ draft, catalogue, scenarios, errors, change }: Props) 
       ))}
     </Accordion>
   );
+}
+
+/** The parts that hold something other than what a search takes by default; they begin open. */
+function chosenParts({ request, split, space, limits }: Draft): string[] {
+  const within = (names: readonly string[]) => names.some((name) => request[name] !== undefined);
+  const filled = (values: object) => Object.keys(values).length > 0;
+  return [
+    ...(within(SEARCH) ? ['search'] : []),
+    ...(filled(limits) ? ['limits'] : []),
+    ...(within(MONEY) ? ['money'] : []),
+    ...(within(DAYS) || filled(split) ? ['days'] : []),
+    ...(filled(space) ? ['space'] : []),
+  ];
 }
 
 /** The bound of each limit; where it must hold once it has one. */
