@@ -1,4 +1,4 @@
-import { Button, Group } from '@mantine/core';
+import { Anchor, Button, Group } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMemo, useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
@@ -56,8 +56,12 @@ function FromRun({ run }: { run: string }) {
       title="Change and search again"
       lead={
         <>
-          What <Link to={`/runs/${run}`}>{request.data?.name ?? 'the run'}</Link> searched, to be changed. The
-          run stays as it is; its trials count when luck is judged again on the same prices.
+          What{' '}
+          <Anchor component={Link} to={`/runs/${run}`} inherit>
+            {request.data?.name ?? 'the run'}
+          </Anchor>{' '}
+          searched, to be changed. The run stays as it is; its trials count when luck is judged again on the
+          same prices.
         </>
       }
     >
