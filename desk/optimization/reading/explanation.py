@@ -5,11 +5,15 @@ from typing import Literal
 
 from pydantic import Field
 
+from desk.base.text import join_words
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.figures.guard.claims import split_by_figures
 from desk.optimization.judgement.verdict import verdict_statistics
+from desk.optimization.limits import check_limits
+from desk.optimization.mandate_limits import limit_label
 from desk.optimization.reading.error_rates import how_often_wrong
 from desk.optimization.result import Benefit, OptimizationResult
+from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen
 from quant.overfitting.verdict import VERDICT
 from quant.worlds.scenario import GBM_BANNER
@@ -170,12 +174,25 @@ def _certainty(result: OptimizationResult) -> Iterator[str]:
 
 def _warnings(result: OptimizationResult, watermark: str | None) -> Iterator[str]:
     yield from result.partial
+    yield from _limits_of_own_rule(result)
     if result.depends_on_premium:
         yield "The answer depends on the premium assumption: the sign of the benefit changes with it."
     if watermark:
         yield watermark
     if any(scenario.engine == "gbm" for scenario in result.manifest.request.scenarios):
         yield GBM_BANNER
+
+
+def _limits_of_own_rule(result: OptimizationResult) -> Iterator[str]:
+    """Which limits that were asked for the current rule breaks: to keep it is no way to keep them."""
+    request = result.manifest.request
+    own = next((rule for rule in result.benchmarks if rule.name == "current_rule"), None)
+    if own is None or not result.verdict.advice:
+        return
+    evaluations = {each.scenario: each for each in own.evaluations} | {HISTORY: own.train}
+    checks = [check for check in check_limits(request, evaluations) if check.limit in request.limits.defined()]
+    if broken := dict.fromkeys(limit_label(check.limit) for check in checks if not check.passed):
+        yield f"Your current rule itself breaks {join_words([*broken])} that you asked for."
 
 
 def _pieces(claim: RenderedClaim, figures: tuple[Figure, ...]) -> tuple[TextPiece, ...]:

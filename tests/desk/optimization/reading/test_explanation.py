@@ -1,5 +1,8 @@
+import pytest
+
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.optimization.reading.explanation import explain_result
+from desk.optimization.request import Limit, Limits
 from desk.optimization.result import Explanation
 from quant.overfitting.verdict import traffic_light
 
@@ -45,3 +48,12 @@ def test_the_evidence_gives_the_colour(judgement):
     assert "It was opened." in explanation.warnings
     ids = {figure.id for figure in result.figures}
     assert {item.statistic for item in explanation.evidence if item.value is not None} <= ids
+
+
+@pytest.mark.parametrize(("bound", "broken"), [(0.001, True), (50.0, False)])
+def test_a_current_rule_that_breaks_a_limit_of_the_mandate_is_told_beside_the_advice(judgement, bound, broken):
+    result = judgement.result
+    request = result.manifest.request.model_copy(update={"limits": Limits(turnover=Limit(bound=bound))})
+    asked = result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
+    warning = "Your current rule itself breaks the turnover limit that you asked for."
+    assert (warning in explain_result(asked, job="r1").warnings) == broken
