@@ -167,7 +167,7 @@ def evaluate(form: Form) -> dict[str, Any]:
     again = bool(form.take("sense", "again"))
     changes = again or (not told and not {"template", "saved"} & {*strategy})
     last = _known(focus) and changes and (again or continued or form.has("sense", "change"))
-    if last and focus.last not in (None, *OF_STRATEGY, "optimize", "explain", "save_strategy"):
+    if last and focus.last not in (None, *OF_STRATEGY, *OF_SEARCH):
         form.doubt("the strategy is meant, and not what was done last")
     if not last and not {"template", "saved", "weight_function"} & {*strategy}:
         form.ask("Which strategy? Name a weight function, a template or a saved strategy.")

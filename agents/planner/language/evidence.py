@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from agents.planner.language.abilities import Ability
-from agents.planner.language.builders import OF_STRATEGY
+from agents.planner.language.builders import OF_SEARCH, OF_STRATEGY
 from agents.planner.language.form import ASKING
 from agents.planner.language.parsing import Parse
 from desk.conversation.focus import Focus
@@ -54,7 +54,7 @@ def evidence_of(ability: Ability, division: Parse, focus: Focus) -> float:
 def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) -> float:
     """Evidence that the message is about what was done last."""
     shown = any(word.text in SHOWING for word in division.reading.words)
-    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
+    about = {"evaluate": OF_STRATEGY, "optimize": OF_SEARCH}.get(ability.offer, (ability.offer,))
     if focus.last not in about or ability.topic is not None:
         return 0.0
     fragment = not (told or shown) and len(division.reading.words) <= FRAGMENT

@@ -354,13 +354,13 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
         return None
     alike = {p.call.tool for p in whole[:2]} == {"explain_result"}  # another topic of the same result
     margin = NARROW if alike else MARGIN
-    if len(whole) > 1 and whole[1].weight > whole[0].weight - margin and whole[1].call != whole[0].call:
+    if len(whole) > 1 and whole[1].weight > first.weight - margin and whole[1].call != first.call:
         return None
-    if any(whole[0].chance < LIKELY_AS * p.chance for p in whole if p.evidence >= SAID):
+    if any(first.chance < LIKELY_AS * p.chance for p in whole if p.evidence >= SAID):
         return None
     missing = [p for p in proposals if len(p.unused) == 1 and p.unused[0].isalpha() and not (p.questions or p.doubts)]
-    rivals = [p for p in missing if p.evidence >= whole[0].evidence - RIVAL_BEHIND]
-    return None if any(p.chance >= RIVAL_CHANCE * whole[0].chance for p in rivals) else whole[0]
+    rivals = [p for p in missing if p.evidence >= first.evidence - RIVAL_BEHIND]
+    return None if any(p.chance >= RIVAL_CHANCE * first.chance for p in rivals) else first
 
 
 def _different(proposals: Sequence[Proposal]) -> list[Proposal]:
