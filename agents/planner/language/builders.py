@@ -279,7 +279,7 @@ def simulate(form: Form) -> dict[str, Any]:
     stated = [pair for pair in form.pairs if pair.slot == "amount"]
     if len(stated) == 2 and "goal" not in quotes and NEEDED & {*form.before(stated[1].amount, 3)}:
         quotes |= {"amount": stated[0].amount.text, "goal": stated[1].amount.text}
-        form.questions.remove(SEVERAL.format("amount"))
+        form.questions = [question for question in form.questions if question != SEVERAL.format("amount")]
     needed = [p.amount.text for p in form.pairs if p.slot == "amount" and NEEDED & {*form.before(p.amount, 3)}]
     if needed and "goal" not in quotes:  # money that is needed, and not held
         quotes["goal"] = quotes.pop("amount", needed[0])
@@ -287,7 +287,7 @@ def simulate(form: Form) -> dict[str, Any]:
     if not (form.built_on or portfolio.get("holdings") or form.focus.portfolio):
         portfolio = {**portfolio, "holdings": [{"asset": "sp500"}]}  # the reading beside the answer says so
     plan = {"portfolio": portfolio, "scenario": form.one("scenario")} | quotes
-    if "amount" not in portfolio and not form.focus.portfolio and not form.built_on and "contribution" not in plan:
+    if not (form.built_on or form.focus.portfolio or {"amount", "contribution"} & {*portfolio, *plan}):
         form.ask("With how much money? Name the amount, or the portfolio.")
     return {"plan": filled(plan)}
 
@@ -415,8 +415,7 @@ def define_term(form: Form) -> dict[str, Any]:
         form.doubt("the term is meant without the word before it")
     before = {word for term in terms for word in form.before(term)}
     alone = all(item.kind in ("stop", "frame", "term", "trigger", "besides") for item in form.items)
-    if (form.focus.run or form.focus.last) and before & (
-        {"its", "my", "our"} if alone else {"the", "its", "my", "our"}
-    ):
+    owned = before & {"its", "my", "our"} or ("the" in before and not alone)
+    if owned and (form.focus.run or form.focus.last):
         form.doubt("the meaning of the term is asked, and not its value in the result")
     return {"term": terms[0].text if terms else ""}

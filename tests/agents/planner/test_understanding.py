@@ -103,6 +103,11 @@ def test_a_period_belongs_to_the_amount_before_it() -> None:
     }  # fmt: skip
 
 
+def test_money_that_is_held_and_the_same_sum_that_is_wanted_are_two_things() -> None:
+    [(_, arguments)] = calls_of("simulate 1 million in the S&P 500, I want 1 million in 10 years", FRESH)
+    assert arguments["plan"]["portfolio"]["amount"] == arguments["plan"]["goal"] == "1 million"
+
+
 @pytest.mark.parametrize(
     ("text", "days"),
     [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("from 2000 to 2003?", ("2000", "2003"))],
