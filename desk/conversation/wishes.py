@@ -137,6 +137,7 @@ class Wish(Frozen):
     max_leverage: Quote | None = None
     min_weight: Quote | None = None
     max_weight: Quote | None = None
+    """Of all risky assets together; a cap on each of them is not possible."""
     risk_aversion: Quote | None = None
     transaction_cost: Quote | None = None
     """Also "double" or "half", of the base's."""

@@ -104,15 +104,15 @@ SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
 LIKELY: Final = 1.0
 """Evidence from which a reading is offered."""
-TRUST, ENOUGH, SAID = 0.8, 1.0, 1.5
+TRUST, ENOUGH, SAID = 0.8, 1.5, 1.5
 """Weight of the second opinion; weight, and evidence of the words alone, from which an ability may act."""
 SURE, SURELY = 0.8, 0.5
 """Probability from which the second opinion is sure, and the least evidence then."""
-MARGIN, NARROW = 0.6, 0.15
+MARGIN, NARROW = 1.0, 0.4
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
-LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
+LEAST_CHANCE, LIKELY_PART = 0.3, 0.3
 """Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
-LIKELY_AS: Final = 0.5
+LIKELY_AS: Final = 0.8
 """Chance beside that of each other reading that uses all words."""
 RIVAL_BEHIND, RIVAL_CHANCE = 1.0, 0.3
 """Another reading that may have missed only a word stands against it: evidence behind it, and chance beside its own."""

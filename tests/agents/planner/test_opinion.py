@@ -14,12 +14,13 @@ from desk.conversation.focus import Focus
 from tests.agents.planner.labelled_texts import load
 from tests.agents.planner.training import RESULT, TEXTS, examples, learned
 
-STEPS_APART = 3
-"""Of 127: sums of floats differ between machines."""
+STEPS_APART, ROUNDS = 3, 10
+"""Of 127, since sums of floats differ between machines; from the stored weights, where the loss of other texts has
+no minimum: one changed label moves a weight by more than ten steps."""
 
 
 def test_the_stored_weights_are_those_that_the_texts_give():
-    again = learned(examples(sorted(TEXTS.glob("*.jsonl"))))
+    again = learned(examples(sorted(TEXTS.glob("*.jsonl"))), OPINION, ROUNDS)
     assert (again.words, again.meanings) == (OPINION.words, OPINION.meanings)
     step = np.abs(OPINION.weights).max() / 127
     assert np.abs(again.weights - OPINION.weights).max() <= STEPS_APART * step
