@@ -84,7 +84,8 @@ def test_a_finished_search_is_changed_and_searched_again(browse, service, job):
     with page.expect_request(lambda request: request.url.endswith("/api/estimates")) as asked:
         page.get_by_role("link", name="Change and search again").click()
     again = OptimizationRequest.model_validate(asked.value.post_data_json).model_dump(mode="json")
-    assert {name: value for name, value in again.items() if value != searched[name]} == {}
+    named = {"name": f"{searched['name']} (2)"}
+    assert {name: value for name, value in again.items() if value != searched[name]} == named
     expect(page.get_by_label("Candidates")).to_have_value(str(searched["trials"]))
     with page.expect_request(lambda request: request.url.endswith("/api/estimates")) as asked:
         page.get_by_label("Candidates").fill("40")

@@ -8,6 +8,7 @@ import {
   evaluationOf,
   inactive,
   mistakesOf,
+  nextName,
   searchOf,
   type Draft,
 } from './draft';
@@ -53,6 +54,11 @@ function draft(config: Draft['config']): Draft {
   };
   return { ...draftOf(rule, 'Core'), config: { ...base, ...config } };
 }
+
+test('what is begun from a run has a name of its own', () => {
+  expect(['Core', 'Core (2)', 'Core (9)'].map(nextName)).toEqual(['Core (2)', 'Core (3)', 'Core (10)']);
+  expect(nextName('n'.repeat(64))).toBe(`${'n'.repeat(60)} (2)`);
+});
 
 test('only parameters with an effect are sent, and new ones begin with their default', () => {
   const common = { rebalancing: 'monthly', no_trade_band: 0 };

@@ -30,6 +30,7 @@ export interface Draft {
 }
 
 const TRIALS = 100;
+const LONGEST_NAME = 64;
 const PREVIEWED = new Set(['cash', 'safe', 'exchange_rate', 'volatility_index']);
 
 export function draftOf(rule: Template['rule'], name: string, universe = 'sp500'): Draft {
@@ -62,12 +63,19 @@ export function draftOfVersion({ rule, universe, search }: Version, name: string
   };
 }
 
-/** The draft whose search is that of a run. */
+/** The name of what is begun from a run of this name: after `Core` comes `Core (2)`, and then `Core (3)`. */
+export function nextName(name: string): string {
+  const [, base = name, count = '1'] = /^(.+) \((\d{1,3})\)$/.exec(name) ?? [];
+  const ending = ` (${Number(count) + 1})`;
+  return base.slice(0, LONGEST_NAME - ending.length) + ending;
+}
+
+/** The draft whose search is that of a run, under the next name. */
 export function draftOfRun(run: RunRequest, catalogue: Catalogue): Draft {
   const chosen = (group: OptionGroup, values: object = {}) =>
     differing(fieldsOfGroup(catalogue, group), values as Options);
   const rule = { config: run.current_rule, mandate: run.mandate } as Template['rule'];
-  const begun = draftOf(rule, run.name ?? '', run.universe);
+  const begun = draftOf(rule, run.name === undefined ? '' : nextName(run.name), run.universe);
   return {
     ...begun,
     trials: run.trials ?? begun.trials,
