@@ -7,8 +7,8 @@ from desk.governance.approvals import Thresholds
 from desk.governance.estimates import Estimate, Machines
 from desk.market.prices import PriceSource
 from desk.optimization.durations import NO_DURATIONS, Durations
-from desk.optimization.estimate_schemas import LaunchEstimate
-from desk.optimization.request import MAX_PLANS, OptimizationRequest
+from desk.optimization.estimate_schemas import DefaultLimit, LaunchEstimate
+from desk.optimization.request import MAX_PLANS, VOLATILITY_TOLERANCE, OptimizationRequest
 from desk.optimization.stopping import describe_budgets
 from quant.numeric.units import DAYS
 from quant.worlds.path_limit import LIMIT as PATHS_KEPT
@@ -74,6 +74,13 @@ async def estimate_launch(
     await prices.load(request.universe)
     request_estimate = estimate(request, machines=machines, durations=durations)
     exceeded = thresholds.exceeded(request_estimate) if thresholds else ()
+    words = f"{VOLATILITY_TOLERANCE:.0%} of the target on the training days, unless set"
     return LaunchEstimate(
-        estimate=request_estimate, needs_approval=bool(exceeded), exceeded=exceeded, thresholds=thresholds
+        estimate=request_estimate,
+        needs_approval=bool(exceeded),
+        exceeded=exceeded,
+        thresholds=thresholds,
+        default_limits=tuple(
+            DefaultLimit(limit=name, bound=limit.bound, words=words) for name, limit in request.default_limits().items()
+        ),
     )

@@ -410,13 +410,18 @@ class OptimizationRequest(Frozen):
         return tuple((field, name) for field, name in named if name is not None)
 
     def limits_in_force(self) -> dict[LimitName, Limit]:
-        """The limits that are set and, for goals without a scale, one on the distance of volatility from its target."""
+        """The limits that are set, and those by default that are not."""
         limits = self.limits.defined()
-        if self.goal in SCALE_FREE_GOALS and "volatility_error" not in limits:
-            limits["volatility_error"] = Limit(
-                bound=VOLATILITY_TOLERANCE * self.mandate.target_volatility, scenarios=(HISTORY,)
-            )
+        for name, limit in self.default_limits().items():
+            limits.setdefault(name, limit)
         return limits
+
+    def default_limits(self) -> dict[LimitName, Limit]:
+        """For goals without a scale, a limit on the distance of volatility from its target."""
+        if self.goal not in SCALE_FREE_GOALS:
+            return {}
+        bound = VOLATILITY_TOLERANCE * self.mandate.target_volatility
+        return {"volatility_error": Limit(bound=bound, scenarios=(HISTORY,))}
 
     def on_data(self, *, volatility: float, mean: float) -> Self:
         """The request with the worlds of data whose training days have this annual volatility and mean."""

@@ -136,6 +136,19 @@ def test_limits_budgets_and_cash_are_asked_of_the_search(browse):
     visit.check_accessibility()
 
 
+def test_a_limit_that_applies_by_default_is_shown(browse):
+    page = browse().open("/strategies/new?template=risk_control")
+    page.get_by_role("button", name="Goal and budgets").click()
+    page.get_by_role("button", name="Limits").click()
+    limit = page.get_by_label("Distance from target volatility", exact=True)
+    fill(page, "Target volatility", "12")
+    expect(limit).to_have_attribute("placeholder", "3.6%")
+    expect(page.get_by_text("30% of the target on the training days, unless set")).to_be_visible()
+    page.get_by_role("combobox", name="Goal").click()
+    page.get_by_role("option", name="Robust utility").click()
+    expect(limit).to_have_attribute("placeholder", "No limit")
+
+
 def save_core(service: str, name: str) -> str:
     """A strategy with one version."""
     rule = {

@@ -95,6 +95,7 @@ export function Editor({ use, catalogue, saving }: Props) {
             errors={errors}
             advanced={advanced}
             setAdvanced={open}
+            defaultLimits={estimate.data?.default_limits}
             change={change}
           />
           <Launch

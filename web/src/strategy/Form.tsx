@@ -18,6 +18,7 @@ import { plural, title } from '../numbers/format';
 import { fieldsOf, inactive, valueOf, type Draft, type Part } from './draft';
 import { ImportPrices } from './ImportPrices';
 import { Options } from './Options';
+import type { LaunchEstimate } from './requests';
 import type { Catalogue, Field } from '../api/catalogue';
 
 interface Props {
@@ -29,6 +30,7 @@ interface Props {
   errors: Record<string, string>;
   advanced: boolean;
   setAdvanced: (open: boolean) => void;
+  defaultLimits: LaunchEstimate['default_limits'] | undefined;
   change: (draft: Draft) => void;
 }
 
@@ -60,7 +62,7 @@ function periodOf({ symbols, first, last }: Catalogue['data'][number]): string {
 
 /** The fields of spec order: the basic ones, those of the chosen function beside it, the others on request. */
 export const Form = memo(function Form(props: Props) {
-  const { draft, catalogue, scenarios, errors, advanced, setAdvanced, change } = props;
+  const { draft, catalogue, scenarios, errors, advanced, setAdvanced, defaultLimits, change } = props;
   const [importing, setImporting] = useState(false);
   const chosen = catalogue.weight_functions.find(({ name }) => name === draft.config.weight_function);
   const field = (part: Part, name: string): Field | undefined =>
@@ -178,6 +180,7 @@ export const Form = memo(function Form(props: Props) {
         catalogue={catalogue}
         scenarios={draft.scenarios ?? scenarios.slice(0, DEFAULT_SCENARIOS)}
         errors={errors}
+        defaultLimits={defaultLimits}
         change={change}
       />
     </Stack>

@@ -6,6 +6,7 @@ import { labelOf, type Option } from '../app/fields';
 import { OptionInput } from '../app/OptionInput';
 import { title } from '../numbers/format';
 import type { Draft, OptionGroup } from './draft';
+import type { LaunchEstimate } from './requests';
 
 interface Props {
   draft: Draft;
@@ -14,6 +15,8 @@ interface Props {
   scenarios: readonly string[];
   /** By path, from the last refusal. */
   errors: Record<string, string>;
+  /** Limits of the goal, which apply where none is set; undefined until the service has told. */
+  defaultLimits: LaunchEstimate['default_limits'] | undefined;
   change: (draft: Draft) => void;
 }
 
@@ -23,7 +26,8 @@ const DAYS = ['first_day', 'last_day', 'benchmark', 'volatility_index'];
 const HISTORY = 'history';
 
 /** What a search takes by default, and may be asked otherwise. */
-export function Options({ draft, catalogue, scenarios, errors, change }: Props) {
+export function Options(props: Props) {
+  const { draft, catalogue, errors, change } = props;
   const [open, setOpen] = useState(() => chosenParts(draft));
   const input = (group: OptionGroup, field: Field) => (
     <OptionInput
@@ -39,7 +43,7 @@ export function Options({ draft, catalogue, scenarios, errors, change }: Props) 
     names.flatMap((name) => fieldsOf(catalogue, 'request').filter((field) => field.name === name));
   const parts: readonly [name: string, label: string, columns: number, inputs: ReactNode][] = [
     ['search', 'Goal and budgets', 1, named(SEARCH).map((field) => input('request', field))],
-    ['limits', 'Limits', 2, <Limits key="limits" {...{ draft, catalogue, scenarios, errors, change }} />],
+    ['limits', 'Limits', 2, <Limits key="limits" {...props} />],
     ['money', 'Cash, safe leg and currency', 1, named(MONEY).map((field) => input('request', field))],
     [
       'days',
@@ -82,7 +86,7 @@ function chosenParts({ request, split, space, limits }: Draft): string[] {
 }
 
 /** The bound of each limit; where it must hold once it has one. */
-function Limits({ draft, catalogue, scenarios, errors, change }: Props) {
+function Limits({ draft, catalogue, scenarios, errors, defaultLimits, change }: Props) {
   const [bound, , tolerated] = ['bound', 'scenarios', 'tolerated'].map((name) =>
     fieldsOf(catalogue, 'limits').find((field) => field.name === name),
   );
@@ -94,12 +98,13 @@ function Limits({ draft, catalogue, scenarios, errors, change }: Props) {
     };
     const given = typeof limit['bound'] === 'number';
     const where = limit['scenarios'];
+    const standard = defaultLimits?.find((each) => each.limit === name);
     return (
       <Stack key={name} gap={6}>
         {bound !== undefined && (
           <OptionInput
-            field={{ ...bound, unit, meaning: '' }}
-            empty="No limit"
+            field={{ ...bound, unit, default: standard?.bound, meaning: standard?.words ?? '' }}
+            empty={defaultLimits === undefined ? '' : 'No limit'}
             label={label}
             value={limit['bound']}
             error={errors[`limits.${name}.bound`] ?? errors[`limits.${name}`]}

@@ -211,6 +211,14 @@ def test_an_estimate_says_what_a_job_takes_and_whether_a_person_is_asked(client)
     assert large["thresholds"] == Thresholds().model_dump(mode="json")
 
 
+def test_an_estimate_states_the_limits_that_apply_though_none_is_set(client) -> None:
+    asked = {"mandate": {"target_volatility": 0.12}}
+    [limit] = client.post("/estimates", json=asked).json()["default_limits"]
+    assert (limit["limit"], limit["bound"]) == ("volatility_error", pytest.approx(0.036))
+    assert "30% of the target" in limit["words"]
+    assert client.post("/estimates", json=asked | {"goal": "robust_utility"}).json()["default_limits"] == []
+
+
 def test_who_asks_nobody_needs_no_approval(home) -> None:
     @asynccontextmanager
     async def alone():
