@@ -46,6 +46,7 @@ class Evidence(Frozen):
     unit: Literal["ratio", "percent", "bps"]
     digits: int = Field(description="Decimals in its unit")
     requirement: str = Field(description="What green requires", examples=["below 5%"])
+    amber_requirement: str = Field(description="What amber requires; empty if nothing", examples=["below 15%"])
     passed: bool
     """Whether the value is enough for green."""
     decides: bool = Field(description="Whether it has a part in the verdict; false where another test replaces it")
@@ -145,6 +146,7 @@ def build_evidence(result: OptimizationResult) -> Iterator[Evidence]:
             unit=rule.unit,
             digits=rule.digits,
             requirement=rule.requirement("green"),
+            amber_requirement=rule.requirement("amber"),
             passed=rule.holds(value, "green"),
             decides=rule.decides(statistics, VERDICT),
         )

@@ -5,7 +5,7 @@ import { Panel } from '../app/Page';
 import { bps, number, percent } from '../numbers/format';
 import { Facts } from './Facts';
 import { FigureLink } from './FigureLink';
-import { configurationWords, evidenceValue, evidenceWanted, inBps, measured } from './numbers';
+import { configurationWords, evidenceNeeds, evidenceValue, inBps, measured } from './numbers';
 import { Rows } from './Rows';
 
 /** The tests for luck, and the finalists that the winner was chosen from. */
@@ -30,7 +30,7 @@ export function Luck({ result, explanation }: { result: Result; explanation: Exp
                 <FigureLink id={item.value === null ? null : item.statistic}>
                   {evidenceValue(item)}
                 </FigureLink>{' '}
-                (green {evidenceWanted(item)})
+                ({evidenceNeeds(item)})
               </span>,
             ]),
             [

@@ -1,11 +1,12 @@
 import { Group, Text } from '@mantine/core';
 
 import { requestOf, type Explanation, type Result } from '../api/results';
-import { IconAlertTriangle, IconCircleCheck, IconCircleX } from '../app/icons';
+import { IconAlertTriangle } from '../app/icons';
 import { Verdict, VERDICTS } from '../app/Verdict';
 import { bps, interval, number, percent } from '../numbers/format';
 import { FigureLink } from './FigureLink';
-import { configurationWords, evidenceValue, evidenceWanted } from './numbers';
+import { configurationWords, evidenceNeeds, evidenceValue } from './numbers';
+import { Passed } from './Passed';
 import classes from './results.module.css';
 
 /** What to do, why, how sure; the benefit beside it, small and grey where luck explains it. */
@@ -49,16 +50,12 @@ export function VerdictCard({ result, explanation }: { result: Result; explanati
                 {item.label}
               </Text>
               <Text fw={600}>
-                {item.passed ? (
-                  <IconCircleCheck size={15} aria-hidden />
-                ) : (
-                  <IconCircleX size={15} aria-hidden />
-                )}{' '}
+                <Passed passed={item.passed} />{' '}
                 <FigureLink id={item.value === null ? null : item.statistic}>
                   {evidenceValue(item)}
                 </FigureLink>{' '}
                 <Text span size="sm" c="dimmed" fw={400}>
-                  {`${item.passed ? 'passes' : 'fails'}: green needs ${evidenceWanted(item)}`}
+                  {`${item.passed ? 'passes' : 'fails'}: ${evidenceNeeds(item)}`}
                 </Text>
               </Text>
             </li>

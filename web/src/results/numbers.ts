@@ -12,9 +12,14 @@ export function evidenceValue({ value, unit, digits }: Explanation['evidence'][n
   return unit === 'percent' ? percent(value, digits) : number(value, digits);
 }
 
-/** What green requires: `above −1.645`. */
-export function evidenceWanted({ requirement }: Explanation['evidence'][number]): string {
-  return requirement.replace('-', MINUS);
+/** What the colours require: `green needs below 5%, amber below 15%`. */
+export function evidenceNeeds({
+  requirement: green,
+  amber_requirement: amber,
+}: Explanation['evidence'][number]): string {
+  const needs =
+    amber === green ? `green and amber need ${green}` : `green needs ${green}${amber && `, amber ${amber}`}`;
+  return needs.replaceAll('-', MINUS);
 }
 
 /** A metric by the unit that the catalogue names. */

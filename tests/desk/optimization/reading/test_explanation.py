@@ -42,6 +42,8 @@ def test_the_evidence_gives_the_colour(judgement):
     result = judgement.result
     explanation = explain_result(result, job="r1", watermark="It was opened.")
     assert explanation.colour == traffic_light({item.statistic: item.value for item in explanation.evidence})
+    luck = next(item for item in explanation.evidence if item.statistic == "winner_p")
+    assert (luck.requirement, luck.amber_requirement) == ("below 5%", "below 15%")
     is_green = all(item.passed for item in explanation.evidence if item.decides)
     assert is_green == (explanation.colour == "green")
     assert (explanation.hindsight is not None) == (explanation.colour == "red")
