@@ -11,7 +11,7 @@ from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenanc
 from desk.optimization.reading.charts import ChartData, build_charts
 from desk.optimization.reading.explanation import ResultExplanation, explain_result
 from desk.optimization.reading.history import History, load_history
-from desk.optimization.reading.side_by_side import SideBySide, compare_side_by_side
+from desk.optimization.reading.side_by_side import EndedJob, SideBySide, compare_side_by_side
 from desk.optimization.reading.trial_pages import build_rows, serialize_rows
 from desk.optimization.repositories.result_repository import result_key
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
@@ -159,12 +159,12 @@ async def job_explanation(store: Store, owner: str, run_id: str) -> ResultExplan
 
 async def compare_jobs(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySide:
     """Completed jobs side by side, the first compared with each of the others."""
-    sides: list[tuple[str, OptimizationResult, History | None]] = []
+    ended: list[EndedJob] = []
     for run_id in run_ids:
         outcome = await load_completed(store, owner, run_id)
         assert outcome.result is not None
-        sides.append((run_id, outcome.result, await _history(store, outcome)))
-    return await asyncio.to_thread(compare_side_by_side, sides)
+        ended.append(EndedJob(run_id, outcome.run.updated_at, outcome.result, await _history(store, outcome)))
+    return await asyncio.to_thread(compare_side_by_side, ended)
 
 
 async def _history(store: Store, outcome: JobOutcome) -> History | None:

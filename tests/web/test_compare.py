@@ -44,6 +44,41 @@ def test_two_runs_of_the_list_are_compared_with_the_first_as_baseline(browse, jo
     visit.check_accessibility()
 
 
+def test_the_tests_of_the_verdicts_stand_side_by_side_with_what_the_colours_need(browse, job, other_job, compared):
+    page = browse().open(f"/compare?ids={job},{other_job}")
+    table = page.get_by_role("table", name="The tests of the verdict")
+    for place, side in enumerate(compared["jobs"]):
+        for item in side["evidence"]:
+            if item["decides"]:
+                row = table.get_by_role("row", name=re.compile(f"^{item['label']}"))
+                expect(row).to_contain_text(item["requirement"].replace("-", "\N{MINUS SIGN}"))
+                expect(row).to_contain_text(item["amber_requirement"].replace("-", "\N{MINUS SIGN}"))
+                expect(row.get_by_role("cell").nth(place)).to_contain_text("passes" if item["passed"] else "fails")
+
+
+def test_runs_of_one_name_are_told_apart_and_choices_are_words(browse, job, other_job, compared):
+    first, second = compared["jobs"]
+    second = second | {"name": first["name"], "ended_at": "2026-03-04T12:00:01Z"}
+    goal = {"field": "goal", "words": "goal", "first": "benefit", "second": "robust_utility"}
+    [pair] = compared["pairs"]
+    pair = pair | {"comparison": pair["comparison"] | {"changes": [goal]}}
+    visit = browse()
+    visit.page.route(
+        "**/api/jobs/compare?*", lambda route: route.fulfill(json={"jobs": [first, second], "pairs": [pair]})
+    )
+    page = visit.open(f"/compare?ids={job},{other_job}")
+    expect(
+        page.get_by_role("button", name=re.compile(r"^Remove A small search, 2026-03-04 \d\d:00:01, "))
+    ).to_be_visible()
+    removes = page.get_by_role("button", name=re.compile("^Remove")).all()
+    names = [button.get_attribute("aria-label") for button in removes]
+    assert len({*names}) == len(names) == 2
+    for name in ("Outcomes", "Settings that differ", "The tests of the verdict"):
+        expect(page.get_by_role("table", name=name)).to_contain_text("A small search, 2026-03-04")
+    expect(page.get_by_role("row", name=re.compile("^Goal"))).to_contain_text("Robust utility")
+    visit.check_accessibility()
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_comparison_fits_every_width_in_the_dark(browse, size, job, other_job, compared):
     visit = browse(size=size, theme="dark")

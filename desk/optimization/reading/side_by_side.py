@@ -1,11 +1,13 @@
 """Compares up to five results: requests, outcomes, and whether differences are luck."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
 from desk.optimization.reading.comparison import Comparison, compare
+from desk.optimization.reading.explanation import Evidence, build_evidence
 from desk.optimization.result import OptimizationResult, Verdict
 from quant.numeric.frozen import Frozen
 from quant.numeric.units import BASIS_POINTS, DAYS
@@ -43,11 +45,14 @@ class Difference(Frozen):
 class Side(Frozen):
     job: str
     name: str
+    ended_at: datetime
+    """When it completed."""
     as_of: str
     """Last day of the prices."""
     data_version: str
     result_digest: str
     verdict: Verdict
+    evidence: tuple[Evidence, ...] = Field(description="The tests of the verdict; none without a winner")
     winner: StrategyConfig | None
 
 
@@ -68,18 +73,25 @@ class SideBySide(Frozen):
     pairs: tuple[Pair, ...] = Field(description="The first with each of the others")
 
 
-def compare_side_by_side(results: "Sequence[tuple[str, OptimizationResult, History | None]]") -> SideBySide:
-    first, result, record = results[0]
+class EndedJob(NamedTuple):
+    job: str
+    ended_at: datetime
+    result: OptimizationResult
+    record: "History | None"
+
+
+def compare_side_by_side(jobs: Sequence[EndedJob]) -> SideBySide:
+    first, *others = jobs
     return SideBySide(
-        jobs=tuple(_side(job, each) for job, each, _ in results),
+        jobs=tuple(map(_side, jobs)),
         pairs=tuple(
             Pair(
-                first=first,
-                second=job,
-                comparison=compare(result, other),
-                difference=difference(record, its, result.manifest.request.mandate.risk_aversion),
+                first=first.job,
+                second=other.job,
+                comparison=compare(first.result, other.result),
+                difference=difference(first.record, other.record, first.result.manifest.request.mandate.risk_aversion),
             )
-            for job, other, its in results[1:]
+            for other in others
         ),
     )
 
@@ -114,14 +126,16 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
     )
 
 
-def _side(job: str, result: OptimizationResult) -> Side:
-    manifest = result.manifest
+def _side(ended: EndedJob) -> Side:
+    result, manifest = ended.result, ended.result.manifest
     return Side(
-        job=job,
+        job=ended.job,
         name=manifest.request.name,
+        ended_at=ended.ended_at,
         as_of=manifest.last_day,
         data_version=manifest.data_digest,
         result_digest=result.digest(),
         verdict=result.verdict,
+        evidence=tuple(build_evidence(result)),
         winner=result.winner.config if result.winner else None,
     )

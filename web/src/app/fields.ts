@@ -1,6 +1,6 @@
 /** Labels, units and texts of the fields of a request, whose ranges and meanings are the catalogue's. */
 
-import type { Field } from '../api/catalogue';
+import type { Catalogue, Field } from '../api/catalogue';
 import { NOTHING, number, title } from '../numbers/format';
 
 export type Value = string | number | boolean | null;
@@ -86,6 +86,21 @@ const CHOICES: Record<string, string> = {
 
 /** Of a value of a choice, such as an engine. */
 export const choiceName = (name: string | number): string => CHOICES[name] ?? title(String(name));
+
+/** How the service writes that a setting has no value. */
+const NONE = 'none';
+
+/** The values of a choice at a path of a request, such as `current_rule.rebalancing`, as the forms name them. */
+export function choicesInWords(values: string, path: string, catalogue: Catalogue | undefined): string {
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  const fields = catalogue?.groups.flatMap((group) => group.fields) ?? [];
+  const choices = fields.find((field) => field.name === name)?.choices ?? [];
+  const isName = (value: string) => (name === 'scenarios' ? value !== NONE : choices.includes(value));
+  return values
+    .split(', ')
+    .map((value) => (isName(value) ? choiceName(value) : value))
+    .join(', ');
+}
 
 /** Of a field by its name or its path; a part of a limit by the name of the limit. */
 export function labelOf(path: string): string {

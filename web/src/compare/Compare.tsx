@@ -5,9 +5,10 @@ import { useComparisonQuery, type SideBySide } from '../api/comparison';
 import { useJobsQuery } from '../api/jobs';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
+import { VERDICTS } from '../app/Verdict';
 import { ago } from '../numbers/format';
-import { FEWEST, MOST, asBaseline, runsOf } from './runs';
-import { Outcomes, Settings, Sides } from './Tables';
+import { FEWEST, MOST, asBaseline, namesApart, runsOf } from './runs';
+import { Outcomes, Settings, Sides, Tests } from './Tables';
 import classes from './Compare.module.css';
 
 const OFFERED = 100;
@@ -61,9 +62,21 @@ interface ChoiceProps {
 
 function Choice({ runs, change }: ChoiceProps) {
   const jobs = useJobsQuery({ state: 'completed', limit: OFFERED });
-  const options = (jobs.data?.items ?? [])
+  const ended = jobs.data?.items ?? [];
+  const names = namesApart(
+    ended.map(({ id, name, updated_at: at, result }) => ({
+      id,
+      name,
+      ended: at,
+      verdict: result ? VERDICTS[result.verdict].word : undefined,
+    })),
+  );
+  const options = ended
     .filter(({ id }) => !runs.includes(id))
-    .map(({ id, name, updated_at: at }) => ({ value: id, label: `${name}, ${ago(at)}` }));
+    .map(({ id, name, updated_at: at }) => {
+      const label = names.get(id) ?? name;
+      return { value: id, label: label === name ? `${name}, ${ago(at)}` : label };
+    });
   if (runs.length >= MOST) return null;
   return (
     <Select
@@ -84,19 +97,34 @@ function Compared({ runs, all, change }: ChoiceProps & { all: boolean }) {
   const comparison = useComparisonQuery(runs);
   return (
     <Answered query={comparison}>
-      {(content) => (
-        <>
-          <Sides
-            content={content}
-            heads={content.jobs.map((side) => ({
-              key: side.job,
-              head: <Head key={side.job} side={side} runs={runs} change={change} />,
-            }))}
-          />
-          <Outcomes content={content} all={all} />
-          <Settings content={content} />
-        </>
-      )}
+      {({ jobs, pairs }) => {
+        const names = namesApart(
+          jobs.map(({ job, name, ended_at: ended, verdict }) => ({
+            id: job,
+            name,
+            ended,
+            verdict: VERDICTS[verdict.colour].word,
+          })),
+        );
+        const content = {
+          pairs,
+          jobs: jobs.map((side) => ({ ...side, name: names.get(side.job) ?? side.name })),
+        };
+        return (
+          <>
+            <Sides
+              content={content}
+              heads={content.jobs.map((side) => ({
+                key: side.job,
+                head: <Head key={side.job} side={side} runs={runs} change={change} />,
+              }))}
+            />
+            <Tests content={content} />
+            <Outcomes content={content} all={all} />
+            <Settings content={content} />
+          </>
+        );
+      }}
     </Answered>
   );
 }

@@ -1,11 +1,14 @@
 import { Table, Text, Title } from '@mantine/core';
 import { Fragment, type ReactNode } from 'react';
 
+import { useCatalogueQuery } from '../api/catalogue';
 import type { SideBySide } from '../api/comparison';
+import { choicesInWords } from '../app/fields';
 import { Verdict } from '../app/Verdict';
 import { date, interval, NOTHING, number, pValue, sentenceCase } from '../numbers/format';
 import { figureText, type Figure } from '../numbers/figure';
-import { configurationWords } from '../results/numbers';
+import { configurationWords, evidenceNeeds, evidenceValue } from '../results/numbers';
+import { Passed } from '../results/Passed';
 import classes from './Compare.module.css';
 
 type Pair = SideBySide['pairs'][number];
@@ -113,6 +116,44 @@ export function Sides({ content, heads }: { content: SideBySide; heads: GridProp
   return <Grid title="Verdicts and winners" label="" heads={heads} rows={rows} />;
 }
 
+/** What decides the colour of each verdict; nothing where a test has no part in that of a run. */
+export function Tests({ content: { jobs } }: { content: SideBySide }) {
+  const byJob = jobs.map(
+    ({ evidence }) =>
+      new Map(evidence.filter(({ decides }) => decides).map((item) => [item.statistic, item])),
+  );
+  const tests = new Map(byJob.flatMap((items) => [...items]));
+  if (tests.size === 0) return null;
+  const rows = [...tests].map(([statistic, test]) => ({
+    key: statistic,
+    name: (
+      <>
+        {test.label}
+        <Text size="sm" c="dimmed">
+          {evidenceNeeds(test)}
+        </Text>
+      </>
+    ),
+    cells: byJob.map((items) => {
+      const item = items.get(statistic);
+      return item === undefined ? (
+        NOTHING
+      ) : (
+        <div key={statistic} className={classes.side}>
+          <span>
+            <Passed passed={item.passed} /> {evidenceValue(item)}
+          </span>
+          <Text size="sm" c="dimmed">
+            {item.passed ? 'passes' : 'fails'}
+          </Text>
+        </div>
+      );
+    }),
+  }));
+  const heads = jobs.map(({ job, name }) => ({ key: job, head: name }));
+  return <Grid title="The tests of the verdict" label="Test" heads={heads} rows={rows} />;
+}
+
 const PREFIX = 'compare_';
 
 /** Key figures of the baseline, and of the others with their difference from it. */
@@ -166,6 +207,7 @@ function text(figure: Figure | undefined): string {
 
 /** Settings that differ from the baseline's; empty where a run has the baseline's. */
 export function Settings({ content: { jobs, pairs } }: { content: SideBySide }) {
+  const { data: catalogue } = useCatalogueQuery();
   const changes = pairs.map(
     ({ comparison }) => new Map(comparison.changes.map((change) => [change.field, change])),
   );
@@ -173,12 +215,15 @@ export function Settings({ content: { jobs, pairs } }: { content: SideBySide }) 
   const rows = fields.map((field) => {
     const found = changes.map((each) => each.get(field));
     const known = found.find((each) => each !== undefined);
+    const shown = (value: string) => choicesInWords(value, field, catalogue);
     return {
       key: field,
       name: sentenceCase(known?.words ?? field),
       cells: [
-        known?.first ?? NOTHING,
-        ...found.map((each) => (each === undefined ? 'as the baseline' : <b key={field}>{each.second}</b>)),
+        known === undefined ? NOTHING : shown(known.first),
+        ...found.map((each) =>
+          each === undefined ? 'as the baseline' : <b key={field}>{shown(each.second)}</b>,
+        ),
       ],
     };
   });

@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
+from desk.optimization.reading.explanation import build_evidence
 from desk.optimization.reading.history import History
-from desk.optimization.reading.side_by_side import SHORTEST, compare_side_by_side, difference
+from desk.optimization.reading.side_by_side import SHORTEST, EndedJob, compare_side_by_side, difference
 
 
 def record(winner: np.ndarray, first_day: int = 10_000) -> History:
@@ -51,7 +54,9 @@ def test_only_common_days_are_compared(daily):
 
 def test_each_is_compared_with_the_first(judgement):
     history = History(*judgement.history)
-    actual = compare_side_by_side([(job, judgement.result, history) for job in ("a", "b", "c")])
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    actual = compare_side_by_side([EndedJob(job, at, judgement.result, history) for job in ("a", "b", "c")])
     assert [side.job for side in actual.jobs] == ["a", "b", "c"]
+    assert all(side.evidence == tuple(build_evidence(judgement.result)) != () for side in actual.jobs)
     assert [(pair.first, pair.second) for pair in actual.pairs] == [("a", "b"), ("a", "c")]
     assert all(pair.comparison.identical for pair in actual.pairs)
