@@ -27,7 +27,7 @@ from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.holdout import HoldoutStatus
 from desk.optimization.reading.chart_schemas import ChartName, Charts
 from desk.optimization.reading.explanation import ResultExplanation
-from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, TrialRow
+from desk.optimization.reading.trial_pages import TrialDetails, TrialPage, TrialQuery, TrialRow
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
@@ -58,7 +58,6 @@ from desk.wealth.schemas import Analysis, Simulation, SimulationRequest
 from graphs.runs.job_lists import JobPage
 from graphs.runs.job_status import Job, JobSummary
 from graphs.runs.reproductions import Reproduction
-from quant.strategies.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,8 +196,8 @@ class Client:
     def trials(self, job: str, query: TrialQuery | None = None) -> Items[TrialRow]:
         return self._items(f"/jobs/{job}/trials", TrialPage, **(query or TrialQuery()).model_dump())
 
-    def trial(self, job: str, digest: str) -> Trial:
-        return self._transport.call("GET", f"/jobs/{job}/trials/{digest}", Trial)
+    def trial(self, job: str, digest: str) -> TrialDetails:
+        return self._transport.call("GET", f"/jobs/{job}/trials/{digest}", TrialDetails)
 
     def charts(self, job: str, *, chart: ChartName | None = None, points: int | None = None) -> Charts:
         params = _query(chart=chart, points=points)

@@ -1,22 +1,24 @@
 """Reads the outcome of a job: its result, or its partial result, as tables and charts."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.optimization.holdout import load_holdout
-from desk.optimization.judgement.plotted_trials import plot_trials
+from desk.optimization.judgement.plotted_trials import evaluations_by_scenario, plot_trials
+from desk.optimization.limits import check_limits
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.reading.charts import ChartData, build_charts
 from desk.optimization.reading.explanation import ResultExplanation, explain_result
 from desk.optimization.reading.history import History, load_history
 from desk.optimization.reading.side_by_side import EndedJob, SideBySide, compare_side_by_side
-from desk.optimization.reading.trial_pages import build_rows, serialize_rows
+from desk.optimization.reading.trial_pages import TrialDetails, build_rows, describe_trial, serialize_rows
 from desk.optimization.repositories.result_repository import result_key
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
 from desk.optimization.repositories.trial_repository import load_trials
-from desk.optimization.result import OptimizationResult, Plotted
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import LimitCheck, OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, trials_by_function
 from desk.runs.events.run import RunFailed
 from desk.runs.repository import Run, load_events, load_final_result, load_run
@@ -106,9 +108,9 @@ async def trial_table(store: Store, outcome: JobOutcome, scenario: str) -> bytes
     winner = outcome.result.winner if outcome.result else None
 
     def render_table() -> bytes:
-        plotted_trials = _plotted(outcome, trials)
+        plotted_trials, checks = _plotted(outcome, trials), _checks(outcome.run.request, trials)
         return serialize_rows(
-            build_rows(trials, plotted_trials, scenario=scenario, chosen=winner.digest if winner else None)
+            build_rows(trials, plotted_trials, checks, scenario=scenario, chosen=winner.digest if winner else None)
         )
 
     return await asyncio.to_thread(render_table)
@@ -120,13 +122,14 @@ def check_scenario(outcome: JobOutcome, scenario: str) -> None:
         raise InvalidInput("scenario", scenario, allowed=f"one of {', '.join(names)}")
 
 
-async def load_trial(store: Store, owner: str, run_id: str, digest: str) -> Trial:
+async def load_trial(store: Store, owner: str, run_id: str, digest: str) -> TrialDetails:
     """One trial with all its measurements."""
     run = await load_run(store, owner, run_id)
     record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
     if record is None:
         raise NotFound(f"trial: no trial has the digest {digest!r}; expected the digest of one of its trials")
-    return Trial.model_validate(record.document)
+    trial = Trial.model_validate(record.document)
+    return describe_trial(trial, _checks(run.request, [trial]).get(digest, ()))
 
 
 async def job_charts(store: Store, outcome: JobOutcome, *, only: Collection[ChartName], points: int) -> Charts:
@@ -173,6 +176,11 @@ async def _history(store: Store, outcome: JobOutcome) -> History | None:
 
 def _plotted(outcome: JobOutcome, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:
     return plot_trials(outcome.run.request, trials) if outcome.result is None else outcome.result.trials
+
+
+def _checks(request: OptimizationRequest, trials: Iterable[Trial]) -> dict[str, tuple[LimitCheck, ...]]:
+    """The checks of the limits by digest, of the trials that were not screened out."""
+    return {t.digest: check_limits(request, evaluations_by_scenario(t)) for t in trials if not t.screened}
 
 
 async def _partial_reason(store: Store, run: Run) -> str:

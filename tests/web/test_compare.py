@@ -100,6 +100,9 @@ def test_a_trial_has_its_own_address_and_becomes_a_strategy(browse, service, job
     row = page.get_by_role("row", name=re.compile("^Volatility "))
     for evaluation in [*whole["evaluations"], whole["train"]]:
         expect(row).to_contain_text(percent(evaluation["metrics"]["volatility"]["value"]))
+    limits = page.get_by_role("table", name="Its limits").get_by_role("row")
+    expect(limits).to_have_count(1 + len(whole["limits"]))
+    expect(limits.nth(1)).to_contain_text("holds" if whole["limits"][0]["passed"] else "broken")
     visit.check_accessibility()
     page.get_by_role("button", name="Save as a strategy").click()
     page.get_by_label("Name").fill("From a trial")

@@ -244,6 +244,14 @@ def test_a_selection_in_the_address_filters_the_table_on_the_service(browse, ser
     assert "brush" not in page.url
 
 
+def test_the_table_of_trials_says_which_limit_is_broken(browse, service, job):
+    rows = httpx.get(f"{service}/api/jobs/{job}/trials?feasible=false&limit=1", timeout=60.0).json()["items"]
+    assert rows[0]["breaches"] == ["volatility_error"]
+    page = browse().open(f"/runs/{job}/results?tab=trials&fits=no")
+    row = page.get_by_role("table", name="Trials").get_by_role("row").nth(1)
+    expect(row).to_contain_text("broken: Distance from target volatility")
+
+
 def test_no_number_is_shown_before_its_unit_is_known(browse, job):
     waiting: list[Route] = []
     visit = browse()

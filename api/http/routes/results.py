@@ -15,12 +15,11 @@ from desk.base.errors import InvalidInput
 from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
 from desk.optimization.reading.explanation import ResultExplanation
 from desk.optimization.reading.side_by_side import SideBySide
-from desk.optimization.reading.trial_pages import Order, SortBy, TrialPage, TrialQuery, Within
+from desk.optimization.reading.trial_pages import Order, SortBy, TrialDetails, TrialPage, TrialQuery, Within
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.family import WeightFunction
-from quant.strategies.trial import Trial
 
 router = APIRouter(tags=["jobs"])
 
@@ -150,8 +149,8 @@ async def get_trial(
     digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The digest of its configuration")],
     service: AppStateDep,
     principal: PrincipalDep,
-) -> Trial:
-    """The configuration with its metrics in every scenario and on history."""
+) -> TrialDetails:
+    """The configuration with its metrics in every scenario and on history, and the limits that it was held to."""
     from graphs.runs.outcomes import load_trial
 
     return await load_trial(service.dependencies.store, principal.owner, job_id, digest)

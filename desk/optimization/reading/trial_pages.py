@@ -11,7 +11,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from desk.base.errors import InvalidInput
 from desk.base.frames import frame
-from desk.optimization.result import Plotted
+from desk.optimization.request import LimitName
+from desk.optimization.result import LimitCheck, Plotted
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
@@ -57,11 +58,35 @@ class TrialRow(Frozen):
     config: StrategyConfig
     screened: bool
     feasible: bool | None
+    breaches: tuple[LimitName, ...] = ()
+    """Limits that it breaks."""
     objective: float | None
     chosen: bool
     """Whether it is the winner."""
     means: Annotated[Means | None, Field(description="Over the scenarios; null if it was screened out")] = None
     metrics: Metrics
+
+
+class TrialLimit(Frozen):
+    """One limit in one scenario."""
+
+    limit: LimitName
+    """Name of the limit."""
+    scenario: str
+    statistic: float
+    """Breach probability for the drawdown, otherwise the statistic itself."""
+    allowed: float
+    """Largest accepted value of `statistic`."""
+    bound: float
+    """Bound of the request."""
+    passed: bool
+    """Whether the trial meets the limit."""
+
+
+class TrialDetails(Trial):
+    """A trial with all its measurements, and the limits that it was held to."""
+
+    limits: tuple[TrialLimit, ...] = Field(description="In each scenario; none if it was screened out")
 
 
 class TrialQuery(Frozen):
@@ -103,8 +128,14 @@ class _Place(Frozen):
 
 
 def build_rows(
-    trials: Sequence[Trial], plotted: Sequence[Plotted], *, scenario: str, chosen: str | None
+    trials: Sequence[Trial],
+    plotted: Sequence[Plotted],
+    checks: Mapping[str, Sequence[LimitCheck]],
+    *,
+    scenario: str,
+    chosen: str | None,
 ) -> tuple[TrialRow, ...]:
+    """`checks` of the limits by digest, for the trials that were not screened out."""
     plotted_by_digest: Mapping[str, Plotted] = {one.digest: one for one in plotted}
     rows_: list[TrialRow] = []
     for trial in trials:
@@ -119,6 +150,7 @@ def build_rows(
                 config=trial.config,
                 screened=trial.screened,
                 feasible=one.feasible if one else None,
+                breaches=tuple(dict.fromkeys(c.limit for c in checks.get(trial.digest, ()) if not c.passed)),
                 objective=one.objective if one else None,
                 chosen=trial.digest == chosen,
                 means=Means.model_validate(one, from_attributes=True) if one else None,
@@ -126,6 +158,11 @@ def build_rows(
             )
         )
     return tuple(rows_)
+
+
+def describe_trial(trial: Trial, checks: Sequence[LimitCheck]) -> TrialDetails:
+    limits = tuple(TrialLimit.model_validate(check, from_attributes=True) for check in checks)
+    return TrialDetails(**dict(trial), limits=limits)
 
 
 def serialize_rows(rows: Sequence[TrialRow]) -> bytes:

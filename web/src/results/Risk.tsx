@@ -7,7 +7,7 @@ import { BarChart } from '../charts/BarChart';
 import { FanChart } from '../charts/FanChart';
 import { number, percent, plural, title } from '../numbers/format';
 import { FigureLink } from './FigureLink';
-import { limitValue } from './limits';
+import { LimitRows } from './LimitRows';
 import { measured, metricValue } from './numbers';
 import { Rows } from './Rows';
 import { DatedChart } from './DatedChart';
@@ -97,20 +97,9 @@ export function Risk({ result, charts }: { result: Result; charts: Charts }) {
           </Panel>
         )}
         <Panel wide>
-          <Rows
+          <LimitRows
             title={result.limits.length > 0 ? 'The limits of the mandate' : 'The mandate sets no limit'}
-            heads={['Limit', 'Where', 'Value', 'At most', 'State']}
-            rows={result.limits.map((check) => ({
-              key: `${check.limit} ${check.scenario}`,
-              cells: [
-                data?.limits.find(({ name }) => name === check.limit)?.label ?? title(check.limit),
-                title(check.scenario),
-                limitValue(check.limit, check.statistic),
-                limitValue(check.limit, check.allowed) +
-                  (check.limit === 'max_drawdown' ? ` beyond ${percent(check.bound, 0)}` : ''),
-                `${check.passed ? 'holds' : 'broken'}${check.binds ? '; other trials broke it' : ''}`,
-              ],
-            }))}
+            checks={result.limits}
           />
         </Panel>
         {(result.worlds ?? []).length > 0 && (

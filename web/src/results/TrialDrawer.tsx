@@ -7,6 +7,7 @@ import { useTrialQuery, type Trial } from '../api/results';
 import type { Failure } from '../api/service';
 import { Answered } from '../app/states';
 import { number, title } from '../numbers/format';
+import { LimitRows } from './LimitRows';
 import { configurationWords, metricValue } from './numbers';
 import { Rows } from './Rows';
 import { useView } from './view';
@@ -54,6 +55,7 @@ function Metrics({ job, trial }: { job: string; trial: Trial }) {
       <Anchor component={Link} to={`/runs/${job}/trials/${trial.digest}`}>
         All of its numbers
       </Anchor>
+      {trial.limits.length > 0 && <LimitRows title="Its limits" checks={trial.limits} />}
       <Rows
         title="In each scenario, and on the training days"
         heads={['Scenario', ...columns.map(({ name, row }) => row?.label ?? name)]}

@@ -15,6 +15,7 @@ import { Answered } from '../app/states';
 import { number, title } from '../numbers/format';
 import { useCreateStrategyMutation, type NewStrategy } from '../strategy/requests';
 import { Facts } from './Facts';
+import { LimitRows } from './LimitRows';
 import { configurationWords, metricValue } from './numbers';
 import { Rows } from './Rows';
 
@@ -85,6 +86,11 @@ function Content({ trial, catalogue }: { trial: Trial; catalogue: Catalogue }) {
           {trial.digest}
         </Text>
       </Panel>
+      {trial.limits.length > 0 && (
+        <Panel>
+          <LimitRows title="Its limits" checks={trial.limits} />
+        </Panel>
+      )}
       <Panel>
         <Rows
           title="In each scenario, and on the training days"

@@ -1,7 +1,7 @@
 import { Anchor, ScrollArea, Table, UnstyledButton } from '@mantine/core';
 
 import type { TrialPage } from '../api/results';
-import { NOTHING, number } from '../numbers/format';
+import { NOTHING, number, title } from '../numbers/format';
 import classes from './results.module.css';
 import { configurationWords, inBps, metricValue } from './numbers';
 
@@ -16,10 +16,13 @@ interface Props {
   order: (name: string) => void;
   open: (digest: string) => void;
   metrics: readonly { name: string; label: string; unit: string }[];
+  limits: readonly { name: string; label: string }[];
 }
 
-export function TrialTable({ rows, sort, descending, order, open, metrics }: Props) {
+export function TrialTable({ rows, sort, descending, order, open, metrics, limits }: Props) {
   const columns = SHOWN.map((name) => ({ name, row: metrics.find((each) => each.name === name) }));
+  const broken = ({ breaches = [] }: Row) =>
+    breaches.map((name) => limits.find((each) => each.name === name)?.label ?? title(name)).join('; ');
   const heads = [
     { name: 'number', label: 'Trial' },
     { name: 'objective', label: 'Objective, bps' },
@@ -42,7 +45,7 @@ export function TrialTable({ rows, sort, descending, order, open, metrics }: Pro
                 </UnstyledButton>
               </Table.Th>
             ))}
-            <Table.Th scope="col" ta="right">
+            <Table.Th scope="col" pl="lg">
               Limits
             </Table.Th>
           </Table.Tr>
@@ -62,8 +65,8 @@ export function TrialTable({ rows, sort, descending, order, open, metrics }: Pro
                   {metricValue(row.metrics[name].value, metric?.unit ?? 'percent')}
                 </Table.Td>
               ))}
-              <Table.Td ta="right">
-                {row.feasible === null ? NOTHING : row.feasible ? 'met' : 'broken'}
+              <Table.Td pl="lg" className={classes.words}>
+                {row.feasible === null ? NOTHING : row.feasible ? 'met' : `broken: ${broken(row)}`}
               </Table.Td>
             </Table.Tr>
           ))}

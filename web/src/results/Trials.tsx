@@ -159,6 +159,7 @@ function Paged({ id, result, brush }: { id: string; result?: Result; brush: stri
               }
               open={(digest) => view.set({ trial: digest })}
               metrics={catalogue?.metrics ?? []}
+              limits={catalogue?.limits ?? []}
             />
             <Group justify="space-between" mt="sm">
               <Text size="sm" c="dimmed">

@@ -131,6 +131,17 @@ async def test_trials_are_paged_in_every_order_each_once(searched):
         assert [one["scenario"] for one in trial["evaluations"]] == ["base_case", "bull_market"]
 
 
+async def test_a_trial_says_which_limits_it_breaks_and_by_how_much(searched):
+    async with client_of(searched) as client:
+        rows = await walk(client)
+        assert {bool(row["breaches"]) for row in rows} == {False, True}
+        for row in rows:
+            checks = (await client.get(f"/api/jobs/{DONE}/trials/{row['digest']}")).json()["limits"]
+            assert all(check["passed"] == (check["statistic"] <= check["allowed"] + 1e-9) for check in checks)
+            assert row["breaches"] == [*dict.fromkeys(check["limit"] for check in checks if not check["passed"])]
+            assert row["feasible"] is (None if row["screened"] else not row["breaches"])
+
+
 async def test_trials_are_filtered(searched):
     async with client_of(searched) as client:
         whole = await walk(client)
