@@ -1,12 +1,13 @@
 """A result in words: what to do, why, how sure that is, and the figure behind each number."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from desk.base.text import join_words
-from desk.figures.figures import Figure, RenderedClaim, format_figure
+from desk.figures.figures import Figure, RenderedClaim, Unit, format_figure
 from desk.figures.guard.claims import split_by_figures
 from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.limits import check_limits
@@ -35,6 +36,38 @@ HEADINGS = {
     "search": "The search",
 }
 """By section of a claim, in reading order."""
+
+
+COMPUTATIONS = {
+    "attribution": "What each asset adds",
+    "benchmarks": "The winner against each benchmark",
+    "benefit": "The winner against the constant weight of the same volatility",
+    "costs": "The benefit at other transaction costs",
+    "counts": "What the search tried",
+    "facts": "The winner on the training and validation days",
+    "finalists": "The finalists on fresh paths",
+    "importance": "What mattered in the search",
+    "limits": "The check of the limits",
+    "luck": "The tests for luck",
+    "manifest": "What was asked for, and on which prices",
+    "next_step": "The next trade",
+    "out_of_sample": "The tests out of sample",
+    "parameter_effects": "What mattered in the search",
+    "parameter_error": "The benefit if the parameters are wrong",
+    "premium": "The benefit under other premiums",
+    "probabilities": "The benefit under other scenario probabilities",
+    "scenarios": "The winner in each scenario",
+    "series_benchmark": "The winner against your own series",
+    "verdict": "The verdict",
+    "winner": "The winner on the training days",
+    "worlds": "The simulated worlds",
+    "years": "The calendar years",
+    "assess_risk": "The risk of the asset and of simple rules on the training days",
+    "list_scenarios": "The scenarios as assumed",
+    "read_market": "The market on the last training day",
+    "search_status": "The state of the search",
+}
+"""What gives a figure, by the part of the result, or the tool, that its source names."""
 
 
 class Evidence(Frozen):
@@ -74,8 +107,9 @@ class FigureSource(Frozen):
     """What it measures."""
     text: str = Field(description="As sentences show it", examples=["12 bps a year, plus or minus 4"])
     value: float | int | str
-    unit: str
+    unit: Unit
     error: float | None = Field(description="One standard error")
+    computation: str = Field(description="What gave it; empty where that has no name", examples=["The tests for luck"])
     field: str = Field(description="Field of the computation", examples=["benefit.basis_points"])
     tool: str = Field(description="Tool that lists it to the agents")
 
@@ -205,6 +239,7 @@ def _pieces(claim: RenderedClaim, figures: tuple[Figure, ...]) -> tuple[TextPiec
 
 def _source(figure: Figure) -> FigureSource:
     field, tool = origin(figure)
+    part = re.split(r"[.\[]", field)[0]
     return FigureSource(
         id=figure.id,
         quantity=figure.quantity,
@@ -212,6 +247,7 @@ def _source(figure: Figure) -> FigureSource:
         value=figure.value,
         unit=figure.unit,
         error=figure.error,
+        computation=COMPUTATIONS.get(tool, COMPUTATIONS.get(part, "")),
         field=field,
         tool=tool,
     )

@@ -30,6 +30,12 @@ def test_each_number_of_a_text_leads_to_its_figure(judgement):
     source = next(figure for figure in explanation.figures if figure.id == FIGURE)
     assert source.value == result.benefit.basis_points.value
     assert source.field == _benefit(result).source.removeprefix("result.")
+    assert source.computation == "The winner against the constant weight of the same volatility"
+
+
+def test_every_figure_names_what_gave_it(judgement):
+    unnamed = [figure.field for figure in explain_result(judgement.result, job="r1").figures if not figure.computation]
+    assert unnamed == []
 
 
 def test_a_text_that_differs_from_its_figures_has_no_link(judgement):
