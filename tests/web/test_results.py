@@ -75,6 +75,8 @@ def _expected(answers: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "time", percent(crisis["winner"], signed=True)
     yield "search", percent(luck["overfitting"], 0)
     yield "search", bps(luck["validate_advantage_bps"])
+    yield "costs", f"The winner – {percent(train['geometric_return']['value'])} – "
+    yield "costs", bps(luck["validate_advantage_bps"])
     for rule in result["benchmarks"]:
         yield "costs", number(rule["winner_minus_bps"]["value"], signed=True)
         yield "costs", percent(rule["validate_"]["metrics"]["max_drawdown"]["value"])

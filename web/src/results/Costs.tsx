@@ -3,7 +3,7 @@ import { SimpleGrid, Stack, Text } from '@mantine/core';
 import type { Result } from '../api/results';
 import { useCatalogueQuery } from '../api/catalogue';
 import { Panel } from '../app/Page';
-import { percent, sentenceCase } from '../numbers/format';
+import { bps, NOTHING, percent, sentenceCase } from '../numbers/format';
 import { Facts } from './Facts';
 import { FigureLink } from './FigureLink';
 import { measured, metricValue } from './numbers';
@@ -16,7 +16,7 @@ type Cases = Result['costs'];
 /** Simple rules beside the winner, the next trade, and the benefit under other assumptions. */
 export function Costs({ result }: { result: Result }) {
   const { data } = useCatalogueQuery();
-  const { benchmarks, next_step: next } = result;
+  const { benchmarks, luck, next_step: next, winner } = result;
   const columns = SHOWN.map((name) => ({ name, row: data?.metrics.find((each) => each.name === name) }));
   return (
     <Stack>
@@ -31,21 +31,48 @@ export function Costs({ result }: { result: Result }) {
               `${row?.label ?? name}, validation`,
             ]),
           ]}
-          rows={benchmarks.map((rule) => ({
-            key: rule.name,
-            cells: [
-              rule.label,
-              <FigureLink key="minus" id={`versus_${rule.name}_bps`}>
-                {measured(rule.winner_minus_bps)}
-              </FigureLink>,
-              ...columns.flatMap(({ name, row }) =>
-                // oxlint-disable-next-line no-underscore-dangle
-                [rule.train, rule.validate_].map((part) =>
-                  metricValue(part.metrics[name].value, row?.unit ?? 'percent'),
+          rows={[
+            ...(winner
+              ? [
+                  {
+                    key: 'winner',
+                    chosen: true,
+                    cells: [
+                      'The winner',
+                      NOTHING,
+                      ...columns.flatMap(({ name, row }) => [
+                        metricValue(winner.train.metrics[name].value, row?.unit ?? 'percent'),
+                        NOTHING,
+                      ]),
+                    ],
+                  },
+                ]
+              : []),
+            ...benchmarks.map((rule) => ({
+              key: rule.name,
+              cells: [
+                rule.label,
+                <FigureLink key="minus" id={`versus_${rule.name}_bps`}>
+                  {measured(rule.winner_minus_bps)}
+                </FigureLink>,
+                ...columns.flatMap(({ name, row }) =>
+                  // oxlint-disable-next-line no-underscore-dangle
+                  [rule.train, rule.validate_].map((part) =>
+                    metricValue(part.metrics[name].value, row?.unit ?? 'percent'),
+                  ),
                 ),
-              ),
-            ],
-          }))}
+              ],
+            })),
+          ]}
+          note={
+            luck && (
+              <Text size="sm" c="dimmed">
+                Of the validation days the result keeps the winner’s advantage alone:{' '}
+                <FigureLink id="validate_advantage_bps">{bps(luck.validate_advantage_bps)}</FigureLink> a year
+                over the constant weight of the same volatility.
+              </Text>
+            )
+          }
         />
       </Panel>
       <SimpleGrid cols={{ base: 1, lg: 2 }} className={classes.pairs}>
