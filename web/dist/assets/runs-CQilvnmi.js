@@ -1,1 +1,0 @@
-function e(e){let t=(e??``).split(`,`).filter(e=>/^[A-Za-z0-9_-]{1,64}$/.test(e));return[...new Set(t)].slice(0,5)}function t(e,t){return[t,...e.filter(e=>e!==t)]}export{e as n,t};
