@@ -26,7 +26,7 @@ MOST_EVENT = 0.2
 MOST_GROWTH = 0.01
 """Of the heap, a minute."""
 VISITS, CHANGES = 5, 20
-WARM_UP_MINUTES, MINUTES, EVERY_SECONDS = 3, 10, 15
+WARM_UP_MINUTES, MINUTES, EVERY_SECONDS = 10, 10, 15
 MS = 1_000
 LONG = [scenario | {"paths": 2_000, "years": 5} for scenario in SCENARIOS]
 LONGEST = [scenario | {"paths": 5_000, "years": 20} for scenario in SCENARIOS]
