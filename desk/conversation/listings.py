@@ -1,6 +1,6 @@
 """Lists of what a person has beside results: strategies, portfolios, data sets and assets."""
 
-from desk.base.text import plural
+from desk.base.text import join_words, plural
 from desk.conversation.answers import Kept, KeptList
 from desk.conversation.universes import BUNDLED
 from desk.figures import labels
@@ -8,6 +8,7 @@ from desk.figures.sheet import Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.repository import list_portfolios
 from desk.strategies.repository import list_strategies
+from quant.strategies.family import FAMILY
 from store.store import Store
 
 NOUNS: dict[Kept, str] = {
@@ -29,6 +30,9 @@ async def list_kept(store: Store, owner: str, prices: PriceSource, what: Kept) -
     rows = await _rows(store, owner, prices, what)
     sheet = Sheet("list_saved", "kept")
     sheet.say("sentence", _sentence(what, [name for name, _ in rows]))
+    if what == "strategies":
+        rules = join_words([labels.function_label(name) for name in FAMILY])
+        sheet.say("rules_sentence", f"{len(FAMILY)} kinds of rules can be evaluated and searched: {rules}.")
     for n, (name, detail) in enumerate(rows, 1):
         sheet.add(f"{n}_name", f'name at place "{n}" of the list', name, "text")
         sheet.add(f"{n}_detail", f'description at place "{n}" of the list', detail, "text")

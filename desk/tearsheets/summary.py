@@ -80,7 +80,10 @@ def _rows_in_words(document: TearsheetDocument, subject: str, growth: str) -> It
         yield sentence_figure("tearsheet_years_sentence", text, "show_tearsheet.years_sentence")
     if document.falls:
         fall = document.falls[0]
+        begun = f", from the peak of {fall.peak} to the bottom of {fall.trough}" if fall.peak else ""
+        regained = f"the peak was regained on {fall.recovery}" if fall.recovery else "the peak is not regained yet"
         text = (
-            f"The maximum drawdown of {subject} was {number(100.0 * fall.depth, 1)}%, with its bottom on {fall.trough}."
+            f"The maximum drawdown of {subject} was {number(100.0 * fall.depth, 1)}%"
+            f"{begun or f', with its bottom on {fall.trough}'}; {regained}, after {plural(fall.days, 'day')} in all."
         )
         yield sentence_figure("tearsheet_drawdown_sentence", text, "show_tearsheet.drawdown_sentence")

@@ -10,6 +10,8 @@ _THAN: Final = (
     r"(?:holding |owning |buying )?(?:the )?"
 )
 ASPECTS: Final = {
+    "own": r"my|mine|our|saved?|stored?|kept",
+    "kind": r"kinds?|types?|(?:what|which) (?:strateg\w+|rules?)|can|offer|available",
     "safer": r"safer?|safest|risky|riskier|calmer|dangerous",
     "than_equity": _THAN + r"(?:index|market|shares|stocks|equit\w+|s&p(?: ?500)?|buy.and.hold|full(?:y)? invest\w*)",
     "correlation": r"correlat\w*|move together|diversif\w*",
@@ -31,7 +33,7 @@ ASPECTS: Final = {
     "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|9\d(?:\.\d+)? ?(?:%|per ?cent)|"
     r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
     "crisis": r"cris[ei]s|lehman|dot ?-?com|covid\w*|pandemic|2008|2020|2000|1998",
-    "drawdown": r"drawdown\w*|peak|deepest|underwater|how deep|max dd|mdd|fall(?:s|en)?|fell",
+    "drawdown": r"drawdown\w*|recover\w*|peak|deepest|underwater|how deep|max dd|mdd|fall(?:s|en)?|fell",
     "sharpe": r"sharpe|risk ?-?adjusted",
     "year": r"(?:worst|best|calendar|which|bad|good) years?|year by year|by year",
     "weight": r"weight|exposure|invested (?:now|today)|hold(?:s|ing)? (?:now|today)|position",
@@ -51,6 +53,7 @@ ASPECTS: Final = {
     "chance": r"how likely|probab\w+|chances?|odds|risk of break\w+|how often",
     "anyway": r"anyway|ignor\w+|if (?:i|we) switch|all the same|regardless",
     "multiple": r"doubl\w*|twice|tripl\w*|times|higher|\d+ ?x|x\d+|without costs|free",
+    "third": r"third|3rd|top three|top 3|podium",
     "second": r"second|runner ?-?up|next best|2nd|number two|after the winner",
     "ahead": r"ahead|clear(?:ly)?|noise|apart|as good|just as|how many|close|tied?|difference|order",
     "trade": r"how much|trades?|buy|sell|amount|size",
@@ -63,10 +66,12 @@ ASPECTS: Final = {
     "failed": r"which (?:tests?|criteri\w+|checks?)|tests?|criteri\w+|not green|turn green",
     "sixty_forty": r"60 ?[/-] ?40|sixty.forty|balanced",
     "same_average": r"average|mean (?:weight|exposure)",
-    "current_rule": r"current|present|existing|incumbent|our (?:own )?rule|my (?:own )?rule|what (?:we|i) (?:do|have)",
+    "current_rule": r"current|present|existing|incumbent|status quo|(?:12|twelve).month|(?:our|my) (?:own )?rule|"
+    r"(?:what|rule|one) (?:that )?(?:we|i) (?:do|have|use|run|follow)",
     "equity": r"buy.and.hold|full(?:y)? invest\w*|100%|index|market|shares|stocks|equit(?:y|ies)|s&p(?: ?500)?",
     "cash": r"cash|t-?bills?|treasury|money market|deposits?",
-    "rule": r"which (?:rule|strategy|configuration|one)|who won|what won|parameters|settings|"
+    "rule": r"which (?:of the )?(?:\d+ )?(?:rules?|strateg\w+|configurations?|variants?|one)|who won|what won|on top|"
+    r"parameters|settings|look.?back|window|"
     r"(?:winning|best|chosen) (?:rule|strategy|configuration)|what (?:rule|strategy|configuration)|"
     r"(?:what|how) does (?:it|the winner|the rule|that rule) (?:do|work)|rebalanc\w*",
     "turnover": r"turnover|how (?:much|often) (?:does|did|do|would|will)?[\w ]*trad\w*|trades? (?:a|per) year",

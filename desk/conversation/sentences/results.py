@@ -11,7 +11,7 @@ from desk.conversation.answers import (
     RunList,
     SearchEstimate,
 )
-from desk.conversation.sentences.aspects import asks
+from desk.conversation.sentences.aspects import Sentence, answering_first, asks
 from desk.conversation.sentences.topic_leads import TOLD_BY, lead_of
 from desk.figures.figures import Claim
 from desk.figures.guard.quantities import REFERENCE
@@ -70,7 +70,9 @@ def _describe_ranking(ranking: Ranking, message: str) -> Iterator[str]:
         if ranking.within_noise > 1
         else "The best finalist is ahead of all others by more than chance explains."
     )
-    if "rank_second_sentence" in ids and asks("second", message):
+    if "rank_third_sentence" in ids and asks("third", message):
+        yield from ("{{rank_third_sentence}}", alike)
+    elif "rank_second_sentence" in ids and asks("second", message):
         yield from ("{{rank_second_sentence}}", alike)
     elif asks("ahead", message):
         yield from (alike, "{{rank_best_sentence}}")
@@ -203,8 +205,9 @@ def describe_runs(result: RunList, message: str) -> Iterator[str]:  # noqa: ARG0
     yield "Name a run by the beginning of its id to ask about it."
 
 
-def describe_kept(result: KeptList, message: str) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
-    yield "{{kept_sentence}}"
+def describe_kept(result: KeptList, message: str) -> list[str]:
+    rules = [Sentence("{{kept_rules_sentence}}", "kind")] if result.what == "strategies" else []
+    return answering_first([Sentence("{{kept_sentence}}", "own"), *rules], message)
 
 
 def describe_holdout(result: OpenedHoldout, message: str) -> Iterator[str]:  # noqa: ARG001  (the values are not shown to agents)

@@ -57,6 +57,7 @@ def _add_sentences(sheet: Sheet, rows: tuple[RankedFinalist, ...], *, ratio: boo
     names = [winner.name, *(row.name for row in others[:2])]
     best = f"The best is {names[0]}" + "".join(f"; then {name}" for name in names[1:]) + "."
     sheet.say("best_sentence", best)
+    best_of_all = "the best finalist" if winner.place > 1 else "the winner"
     if others:
         gap, unit = to_display_unit(others[0].finalist.behind_best, ratio=ratio)
         near = others[0].finalist.indistinguishable
@@ -67,11 +68,14 @@ def _add_sentences(sheet: Sheet, rows: tuple[RankedFinalist, ...], *, ratio: boo
             if near
             else "which is more than chance explains"
         )
-        best_of_all = "the best finalist" if winner.place > 1 else "the winner"
         sheet.say(
             "second_sentence",
             f"The runner-up, {others[0].name}, is {format_measured(gap, unit)}, behind {best_of_all}, {reason}.",
         )
+    if len(others) > 1:
+        gaps = (to_display_unit(row.finalist.behind_best, ratio=ratio) for row in others[:2])
+        second, third = (f"{row.name}, {format_measured(*gap)}" for row, gap in zip(others, gaps, strict=False))
+        sheet.say("third_sentence", f"Behind {best_of_all}, second is {second}; and third {third}.")
 
 
 def _add_winner(sheet: Sheet, row: RankedFinalist, *, ratio: bool) -> None:
