@@ -38,7 +38,7 @@ class Ability:
             return value == self.offer or (value == "any" and self.topic is None)
         if kind == "sense":
             return value in self.senses.split()
-        if kind in ("topic", "aside"):
+        if kind == "topic":
             return value == self.topic
         return kind in self.kinds or (kind == "question" and self.topic is not None)
 

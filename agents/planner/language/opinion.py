@@ -17,6 +17,7 @@ from agents.planner.language.reading import Reading
 from quant.numeric.arrays import Floats
 
 HERE: Final = Path(__file__).with_name("opinion.npz")
+COURTESY: Final = frozenset("please kindly hello hi hey thanks thank could would can you".split())
 ALIKE: Final = frozenset({"function", "estimator", "method", "covariance", "rebalancing", "asset"})
 """Kinds of names of which it matters only that one is there, so that a new row of a table is read as the others."""
 
@@ -27,7 +28,7 @@ def features(reading: Reading, last: str | None, lexicon: Lexicon) -> frozenset[
     names = parse(reading, lexicon, lambda meaning: meaning.kind in ALIKE).items
     spans += [(item, item.kind) for item in names if item.kind in ALIKE]
     inside = {n for item, _ in spans for n in range(item.first, item.last)}
-    stems = {word.stem for n, word in enumerate(reading.words) if n not in inside}
+    stems = {word.stem for n, word in enumerate(reading.words) if n not in inside and word.text not in COURTESY}
     return frozenset(stems | {f"#{kind}" for _, kind in spans if kind != "frame"} | {f"last {last}"})
 
 
@@ -65,6 +66,11 @@ class Opinion:
         scores = self.row(known) @ self.weights[:-1] + self.weights[-1]
         shares = np.exp(scores - scores.max())
         return dict(zip(self.meanings, (shares / shares.sum()).tolist(), strict=True))
+
+    def weight(self, word: str, meaning: str) -> float:
+        """How much a word speaks for a meaning; nothing less than an unknown one."""
+        known = word in self.place and meaning in self.meanings
+        return float(self.weights[self.place[word], self.meanings.index(meaning)]) if known else -np.inf
 
 
 NONE: Final = Opinion((), np.zeros(0), ("none",), np.zeros((1, 1)))

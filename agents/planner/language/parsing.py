@@ -10,7 +10,7 @@ from agents.planner.language.reading import BREAKS, WITHIN, Item, Reading
 
 COSTS: Final = {
     "name": 0.05, "talk": 0.05, "beyond": 0.05, "amount": 0.11, "sense": 0.12, "term": 0.12, "trigger": 0.13,
-    "topic": 0.13, "aside": 0.15, "question": 0.15, "besides": 0.16, "frame": 0.17,
+    "topic": 0.13, "question": 0.15, "besides": 0.16, "frame": 0.17,
 }  # fmt: skip
 """Cost of an item; a phrase is cheaper than its parts, and a name than other meanings of the same words."""
 STOP, UNUSED = 0.09, 1.0

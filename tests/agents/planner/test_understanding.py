@@ -265,7 +265,7 @@ def test_tools_get_the_arguments_of_the_message(text: str, tool: str, arguments:
         ("optimize AAPL and MSFT at 12% vol, weights between 10% and 60%", "max_weight", "60%"),
         ("optimize sp500 at 12% vol, risk free rate is 0.5%", "cash_rate", "0.5%"),
         ("optimize the S&P 500 from 2010 to 2015 at 10% volatility", "last_day", "2015"),
-        ("optimize AAPL, MSFT and KO with min 10% and max 50% per name, 250 trials", "min_weight", "10%"),
+        ("optimize AAPL, MSFT and KO with min 10% and max 50% equity, 250 trials", "min_weight", "10%"),
         ("optimize the index with minimum weight 20% and maximum weight 80%", "min_weight", "20%"),
         ("optmize the index at 12% volatilty", "target_volatility", "12%"),
     ],

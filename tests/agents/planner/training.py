@@ -28,6 +28,8 @@ EXPECTED, PENALTY, RAREST, ROUNDS = 0.6, 20.0, 3, 2_000
 """Share of the expected ability beside others that are right; inverse of the quadratic penalty; messages in which a
 word occurs at least; most rounds of the optimizer, which has converged before."""
 STEPS = 127
+QUESTIONS = ("questions.txt", "typical_questions.txt")
+"""Questions after a search, each behind its topic or tool; those of the first are answered without asking back."""
 
 
 class Example(NamedTuple):
@@ -44,10 +46,10 @@ def meaning_of(call: dict[str, Any]) -> str:
 def examples(paths: Iterable[Path]) -> list[Example]:
     """The labelled texts after what their conversations did before, and the typical questions."""
     rows = [example for path in paths for item in load(path) for example in _examples(item)]
-    for line in (TEXTS / "questions.txt").read_text(encoding="utf-8").splitlines():
+    for line in "".join((TEXTS / file).read_text(encoding="utf-8") for file in QUESTIONS).splitlines():
         name, _, text = line.partition(" | ")
         rows += [Example(features(read(text, RESULT, LEXICON), last, LEXICON), (name.partition(":")[0],))
-                 for last in (None, "optimize")]  # fmt: skip
+                 for last in (None, "optimize", "explain")]  # fmt: skip
     return rows
 
 
