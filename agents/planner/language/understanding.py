@@ -111,7 +111,7 @@ SURE, SURELY = 0.8, 0.1
 """Probability from which the second opinion is sure, and the least evidence then."""
 MARGIN, NARROW = 1.0, 0.4
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
-LEAST_CHANCE, LIKELY_PART = 0.3, 0.3
+LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
 """Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
 LIKELY_AS: Final = 0.8
 """Chance beside that of each other reading that uses all words."""
