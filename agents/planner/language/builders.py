@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from agents.planner.language.form import ASKING, QUESTIONS, SEVERAL, Form, filled
 from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, shocks_of, window_of
+from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, LEAST_MONEY, is_money, period_of
 from desk.base.text import spaced
 from desk.conversation.days import find_crisis
@@ -42,7 +43,6 @@ DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "d
 OF_WINNER: Final = frozenset("winner winner's winning result run strategy rule it its chosen search".split())
 BARE: Final = 4
 """Most words of a wish for a tear sheet that needs no name."""
-OF_TRIALS: Final = ("luck", "ranking", "computed", "summary")
 MOST_COUNTED: Final = 10.0
 """Up to this a number in a question about a result is a count or the size of a change."""
 OF_RULES: Final = frozenset(name for rule in FAMILY.values() for name in rule.parameters)
@@ -361,8 +361,7 @@ def explain(form: Form) -> dict[str, Any]:
         details = [crisis.name if (crisis := find_crisis(day)) else day for day in details]
     if topic == "limits":  # the answer says over which years
         form.use(*(item for item in form.all("number") if item.unit == "years"))
-    repeated = _limits_asked(form) if topic == "limits" else _trials_asked(form) if topic in OF_TRIALS else []
-    form.use(*(i for i in form.all("number") if any(abs(i.size - asked) < 1e-9 for asked in repeated)))
+    form.use(*(i for i in form.all("number") if any(_repeats(i, *amount) for amount in _amounts_asked(form))))
     if topic == "data":
         form.take("date")
     form.use(*(i for i in form.all("number") if i.unit in ("plain", "points") and i.size <= MOST_COUNTED))
@@ -370,15 +369,17 @@ def explain(form: Form) -> dict[str, Any]:
     return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
 
 
-def _limits_asked(form: Form) -> list[float]:
-    """Percentages of the request, which a question may repeat."""
-    request = form.focus.request
-    limits = [limit.bound for limit in request.limits.defined().values()] if request is not None else []
-    return [100.0 * share for share in (*limits, request.mandate.target_volatility if request is not None else 0.0)]
+def _amounts_asked(form: Form) -> list[tuple[str, float]]:
+    """Units and values of what the search was asked for, which a question about its result may repeat."""
+    if (request := form.focus.request) is None:
+        return []
+    shares = (request.mandate.target_volatility, *(limit.bound for limit in request.limits.defined().values()))
+    amounts = [("plain", float(request.trials)), ("bps", request.mandate.transaction_cost_bps)]
+    return [*amounts, *(("percent", 100.0 * share) for share in shares)]
 
 
-def _trials_asked(form: Form) -> list[float]:
-    return [] if form.focus.request is None else [form.focus.request.trials]
+def _repeats(item: Item, unit: str, value: float) -> bool:
+    return item.unit in ("plain", unit) and abs(item.size - value) < 1e-9
 
 
 def compare_results(form: Form) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from quant.numeric.arrays import Floats
 
 HERE: Final = Path(__file__).with_name("opinion.npz")
 COURTESY: Final = frozenset("please kindly hello hi hey thanks thank could would can you".split())
+"""Words that change nothing of what is asked."""
 ALIKE: Final = frozenset({"function", "estimator", "method", "covariance", "rebalancing", "asset"})
 """Kinds of names of which it matters only that one is there, so that a new row of a table is read as the others."""
 

@@ -31,7 +31,7 @@ AGE: Final = re.compile(
     r"(?:\b(?:he|she|i|we|they|who|client|wife|husband|mr \w+|mrs \w+|ms \w+)(?:'s|'m|'re| is| am| are| just turned)|"
     r"\b(?:aged|turned|turns)|\bis(?: now)?(?= \d\d and (?:would|wants?|has|retires)\b)) [1-9]\d\b"
     r"(?= and\b|[,.;?!](?!\d)|$)|"
-    r"\b[1-9]\d[ -]?(?:years?[ -]old|yrs? old|year-olds?|yo)\b|\bboth (?:aged )?[1-9]\d\b"
+    r"\b[1-9]\d[ -]?(?:years?[ -]old|yrs? old|year-olds?|yo)\b|(?:\bboth aged|\bare both|'re both) [1-9]\d\b"
 )
 """How old somebody is, which says nothing about money."""
 _YEAR: Final = r"((?:(?:0?[1-9]|1[0-2])/)?(?:19|20)\d{2})"

@@ -28,7 +28,6 @@ from agents.planner.language.parsing import Item, Parse, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer, StrategyWish
-from desk.optimization.request import OptimizationRequest
 from quant.numeric.frozen import Frozen
 
 
@@ -107,6 +106,8 @@ LIKELY: Final = 1.0
 """Evidence from which a reading is offered."""
 TRUST, ENOUGH, SAID = 0.8, 1.5, 1.5
 """Weight of the second opinion; weight, and evidence of the words alone, from which an ability may act."""
+LEARNED, SPEAKS = 0.6, 0.1
+"""Probability from which a question uses the words that were learned for it; weight from which one speaks for it."""
 SURE, SURELY = 0.8, 0.1
 """Probability from which the second opinion is sure, and the least evidence then."""
 MARGIN, NARROW = 1.0, 0.4
@@ -285,12 +286,12 @@ def _proposals(reading: Reading, talk: Conversation) -> list[Proposal]:
         proposal.model_copy(update={"chance": chance / most, "sure": chance >= SURE})
         for ability in ABILITIES
         for chance in (likely.get(ability.topic or ability.tool, most),)
-        if (proposal := _proposal(ability, reading, talk, least=_least_weight(chance))) is not None
+        if (proposal := _proposal(ability, reading, talk, likely=chance >= LEARNED)) is not None
     ]
     return sorted(proposals, key=lambda p: -p.rank)
 
 
-def _proposal(ability: Ability, reading: Reading, talk: Conversation, *, least: float) -> Proposal | None:
+def _proposal(ability: Ability, reading: Reading, talk: Conversation, *, likely: bool) -> Proposal | None:
     division = parse(reading, talk.lexicon, ability.accepts)
     if not any(item.kind in SAYING or item.kind in ability.kinds for item in division.items):
         return None
@@ -315,40 +316,27 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation, *, least: 
         offer=ability.offer,
         call=Call(tool=ability.tool, arguments=arguments),
         evidence=evidence,
-        unused=tuple(item.text for item in form.leftover() if not _told(item, ability, form.reading, talk, least))
+        unused=tuple(
+            item.text for item in form.leftover() if not _told(item, ability, form.reading, talk, likely=likely)
+        )
         + _broken_names(ability, division, talk.lexicon),
         questions=tuple(dict.fromkeys(form.questions)),
         doubts=tuple(dict.fromkeys(form.doubts)),
     )
 
 
-def _told(item: Item, ability: Ability, reading: Reading, talk: Conversation, least: float) -> bool:
-    """Whether a question uses what no argument does: a number of the search whose result it is about, or words with
-    at least that weight for what it asks."""
-    if item.number is not None:
-        return ability.topic is not None and item.number.value in _numbers_of(talk.focus.request)
+def _told(item: Item, ability: Ability, reading: Reading, talk: Conversation, *, likely: bool) -> bool:
+    """Whether a question uses what no argument does: words that speak for what it likely means."""
     meaning = ability.topic or (ability.tool if ability.tool in ASKED else None)
-    if meaning is None or item.kind not in WORDS:
+    if not likely or meaning is None or item.kind not in WORDS:
         return False
-    return all(talk.opinion.weight(word.stem, meaning) >= least for word in reading.words[item.first : item.last])
-
-
-def _least_weight(chance: float) -> float:
-    """The weight from which a word counts as one of a question that is meant with this probability."""
-    return -1.0 if chance >= 0.88 else 0.1 if chance >= 0.6 else math.inf
+    return all(talk.opinion.weight(word.stem, meaning) >= SPEAKS for word in reading.words[item.first : item.last])
 
 
 WORDS: Final = frozenset({"unknown", "amount", "sense", "term"})
+"""Kinds of words that a question may use without an argument."""
 ASKED: Final = frozenset({"show_tearsheet", "list_results", "list_saved", "analyse_market", "define_term"})
-"""Tools without amounts, whose questions are short of words that an argument uses."""
-
-
-def _numbers_of(request: OptimizationRequest | None) -> frozenset[float]:
-    """What a search was asked for, in percent where it is a share."""
-    if request is None:
-        return frozenset()
-    shares = (request.mandate.target_volatility, *(limit.bound for limit in request.limits.defined().values()))
-    return frozenset((request.trials, request.mandate.transaction_cost_bps, *(round(100 * each, 6) for each in shares)))
+"""Tools without amounts, beside questions about a result, that use the words that were learned for them."""
 
 
 def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:

@@ -45,6 +45,25 @@ def test_questions_about_a_result_are_answered_and_not_asked_back(line: str) -> 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "optimize AAPL, MSFT and KO with min 10% and max 50% per name, 250 trials",
+        "search AAPL, KO and JNJ with at most 40% each",
+        "best mix of KO, PG and GE, position limit 30%",
+    ],
+)
+def test_a_bound_of_each_asset_is_not_taken_for_one_of_all_together(text: str) -> None:
+    assert calls_of(text) == []
+
+
+@pytest.mark.parametrize(("amount", "answered"), [("60", True), ("61", False), ("$60", False), ("60 years", False)])
+def test_only_an_amount_of_the_search_names_it(amount: str, answered: bool) -> None:
+    searched = RESULT.model_copy(update={"request": REQUEST.model_copy(update={"trials": 60})})
+    calls = understand(f"how likely is it that the best of the {amount} was just lucky?", searched).calls
+    assert bool(calls) is answered
+
+
+@pytest.mark.parametrize(
     ("text", "weight"), [("is 80/20 any better?", "80"), ("20/80?", "20"), ("does 70/30 beat 60/40?", "70")]
 )
 def test_a_mix_is_the_share_of_risky_assets(text: str, weight: str) -> None:
