@@ -154,7 +154,7 @@ class Case(Frozen):
     """Benefit of the winner."""
 
 
-class LimitCheck(Frozen):
+class TrialLimit(Frozen):
     """One limit in one scenario."""
 
     limit: LimitName
@@ -167,7 +167,12 @@ class LimitCheck(Frozen):
     bound: float
     """Bound of the request."""
     passed: bool
-    """Whether the winner meets the limit."""
+    """Whether the configuration meets the limit."""
+
+
+class LimitCheck(TrialLimit):
+    """One limit of the winner in one scenario."""
+
     binds: bool
     """Whether it excluded at least one trial."""
 

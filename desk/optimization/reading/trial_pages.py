@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from desk.base.errors import InvalidInput
 from desk.base.frames import frame
 from desk.optimization.request import LimitName
-from desk.optimization.result import LimitCheck, Plotted
+from desk.optimization.result import LimitCheck, Plotted, TrialLimit
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
@@ -65,22 +65,6 @@ class TrialRow(Frozen):
     """Whether it is the winner."""
     means: Annotated[Means | None, Field(description="Over the scenarios; null if it was screened out")] = None
     metrics: Metrics
-
-
-class TrialLimit(Frozen):
-    """One limit in one scenario."""
-
-    limit: LimitName
-    """Name of the limit."""
-    scenario: str
-    statistic: float
-    """Breach probability for the drawdown, otherwise the statistic itself."""
-    allowed: float
-    """Largest accepted value of `statistic`."""
-    bound: float
-    """Bound of the request."""
-    passed: bool
-    """Whether the trial meets the limit."""
 
 
 class TrialDetails(Trial):
