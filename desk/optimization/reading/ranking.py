@@ -74,8 +74,8 @@ def _add_sentences(sheet: Sheet, rows: tuple[RankedFinalist, ...], *, ratio: boo
         )
     if len(others) > 1:
         gaps = (to_display_unit(row.finalist.behind_best, ratio=ratio) for row in others[:2])
-        second, third = (f"{row.name}, {format_measured(*gap)}" for row, gap in zip(others, gaps, strict=False))
-        sheet.say("third_sentence", f"Behind {best_of_all}, second is {second}; and third {third}.")
+        second, third = (f"{row.name}, {format_measured(*gap)}," for row, gap in zip(others, gaps, strict=False))
+        sheet.say("third_sentence", f"Second is {second} behind {best_of_all}; third is {third} behind.")
 
 
 def _add_winner(sheet: Sheet, row: RankedFinalist, *, ratio: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from desk.conversation.answers import ResultExplanation
+from desk.conversation.listings import list_kept
 from desk.conversation.sentences.descriptions import describe_result
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.claims import check, render
@@ -27,8 +28,12 @@ from desk.portfolios.stress_schemas import StressRequest
 from desk.strategies.evaluation import run_evaluation
 from desk.strategies.evaluation_in_words import describe_versus
 from desk.strategies.templates import StrategyValues, build_rule
+from desk.tearsheets.document import make_tearsheet
+from desk.tearsheets.schemas import TearsheetRequest
+from desk.tearsheets.summary import summarize
 from desk.wealth.projection import simulate
 from desk.wealth.savings_plan import SavingsPlan
+from store.embedded import open_store
 from tests.sample_result import sample_result
 
 pytestmark = pytest.mark.anyio
@@ -172,6 +177,40 @@ async def test_a_question_about_mixes_is_answered_first(methods, message, first)
     mixes = await compare_allocations(PRICES, ["AAPL", "KO", "XOM"], money, **chosen)
     said = first_sentence("compare_allocations", mixes, message)
     assert re.match(first, said), said
+
+
+def test_the_third_place_is_told_with_the_second() -> None:
+    best, second, *_ = RED.finalists
+    third = second.model_copy(update={"digest": "f" * 64, "objective": second.objective - 0.01})
+    three = with_figures(finalists=(best, second, third))
+    said = first_sentence(
+        "explain_result", explanation(three, "ranking", "who came second and third?"), "second and third?"
+    )
+    assert re.match(r"Second is inverse volatility on EWMA .* behind the winner; third is inverse volatility", said), (
+        said
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "first"),
+    [
+        ("which kinds of strategies do you have?", "12 kinds of rules can be evaluated and searched: inverse vol"),
+        ("list my saved strategies", "You have no saved strategy yet."),
+    ],
+)
+async def test_kinds_of_rules_are_told_unless_what_is_saved_is_asked_for(message, first, tmp_path) -> None:
+    async with open_store(tmp_path) as store:
+        kept = await list_kept(store, "owner", PRICES, "strategies")
+    assert first_sentence("list_saved", kept, message).startswith(first)
+
+
+async def test_the_recovery_of_a_drawdown_has_its_day() -> None:
+    request = TearsheetRequest(asset="AAPL")
+    sheet = await make_tearsheet(None, PRICES, "owner", request)  # pyright: ignore[reportArgumentType]
+    fall = sheet.falls[0]
+    said = first_sentence("show_tearsheet", summarize(sheet), "how long did it take to recover?")
+    assert f"from the peak of {fall.peak} to the bottom of {fall.trough}" in said
+    assert said.endswith(f"the peak was regained on {fall.recovery}, after {fall.days:,} days in all.")
 
 
 async def test_mixes_that_are_level_at_what_is_shown_are_not_told_apart() -> None:
