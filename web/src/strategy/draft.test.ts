@@ -55,7 +55,7 @@ function draft(config: Draft['config']): Draft {
   return { ...draftOf(rule, 'Core'), config: { ...base, ...config } };
 }
 
-test('what is begun from a run has a name of its own', () => {
+test('what begins from a run has another name', () => {
   expect(['Core', 'Core (2)', 'Core (9)'].map(nextName)).toEqual(['Core (2)', 'Core (3)', 'Core (10)']);
   expect(nextName('n'.repeat(64))).toBe(`${'n'.repeat(60)} (2)`);
 });
