@@ -1,10 +1,11 @@
 """Worker processes of a server: restarted when they die, stopped with the server."""
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -14,6 +15,8 @@ COMMAND = (sys.executable, "-m", "api", "work", "--while-fed")
 STOP_SECONDS = 10.0
 """Time to give back a job before the process is killed."""
 LONGEST_PAUSE = 30.0
+NICENESS = 10
+"""The service and the browser of its user go first where a search would use every core."""
 
 
 class WorkerProcess:
@@ -35,7 +38,11 @@ class WorkerProcess:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         # when this process dies, its pipe closes, which ends the worker
-        return subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)  # noqa: S603 - a fixed command, without a shell
+        process = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)  # noqa: S603 - a fixed command, without a shell
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError):  # it died at once; `_supervise` sees that
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)  # its threads begin later, and inherit it
+        return process
 
     def _supervise(self) -> None:
         pause = 1.0

@@ -47,6 +47,16 @@ def test_a_killed_worker_is_replaced_and_the_last_ends_with_the_server(tmp_path)
     assert not [each for each in processes() if is_alive(each)]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="priorities have other names there")
+def test_a_worker_lets_the_service_go_first(tmp_path):
+    began = tmp_path / "began"
+    began.touch()
+    with workers(1, [sys.executable, "-c", OBEDIENT, str(began)]):
+        until(lambda: began.read_text().endswith("\n"))
+        worker = int(began.read_text())
+        until(lambda: os.getpriority(os.PRIO_PROCESS, worker) > os.getpriority(os.PRIO_PROCESS, 0))
+
+
 def test_workers_end_side_by_side(tmp_path):
     began, end, together = (tmp_path / name for name in ("began", "end", "together"))
     began.touch()
