@@ -18,7 +18,7 @@ class Focus(Frozen):
     previous_run: str | None = None
     """Id of the run before the current one."""
     request: StoredRequest | None = None
-    """The last request of this conversation, launched or only estimated."""
+    """The last request of this conversation, launched or only estimated; at first that of `run`."""
     strategy: StrategyWish | None = None
     """The last evaluated configuration, as stated by the user."""
     rule: Rule | None = None

@@ -33,7 +33,7 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 }  # fmt: skip
 """What a share is for in strategies with one share only, which needs no name."""
 COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
-ADDED: Final = frozenset("plus add adds adding save saves saving".split())
+ADDED: Final = frozenset("plus add adds adding joins join save saves saving".split())
 NEEDED: Final = frozenset(
     "need needs want wants like require requires aim aims target chance chances odds probability into".split()
 )
@@ -104,7 +104,8 @@ def _base(form: Form, wish: dict[str, Any]) -> str:
         form.ask("There is nothing to change yet; nothing was searched before.")
     asked = form.has("trigger") and form.offer == "optimize"
     signs = (form.has("sense", "change"), not asked, "assets" not in wish)
-    return "last" if form.focus.request and not fresh and (again or sum(signs) >= len(signs) - 1) else "new"
+    enough = len(signs) - (form.focus.last is not None)  # a search of an earlier conversation is changed by name only
+    return "last" if form.focus.request and not fresh and (again or sum(signs) >= enough) else "new"
 
 
 def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:

@@ -19,13 +19,17 @@ from desk.conversation.optimization_requests import build_request
 from desk.conversation.portfolio_requests import with_focus_holdings
 from desk.conversation.universes import parse_bundled
 from desk.conversation.wishes import PortfolioWish, SavingsWish, StrategyWish, Wish
+from desk.optimization.request import OptimizationRequest
 from desk.scenarios.repository import built_in_catalog
 from tests.agents.planner.labelled_texts import Outcome, expects_nothing, is_right, load, outcome_of_calls, report
+
+RESULT = Focus(run="0aa1f00d", request=OptimizationRequest())
+"""A new conversation of a person with a finished search."""
 
 
 def interpret(item: dict[str, Any]) -> Interpretation:
     """The reading of a text after the messages before it, each of them carried out; an offer is accepted by "yes"."""
-    focus, before = Focus(run="0aa1f00d"), list[Past]()
+    focus, before = RESULT, list[Past]()
     for message in item["before"]:
         interpretation = understand(message, focus, before)
         if not interpretation.calls and interpretation.proposals:

@@ -18,10 +18,9 @@ from agents.planner.language.lexicon import LEXICON
 from agents.planner.language.opinion import HERE, NONE, Opinion, features
 from agents.planner.language.reading import read
 from agents.planner.language.understanding import Past, understand
-from desk.conversation.focus import Focus
 from quant.numeric.arrays import Floats
 from tests.agents.planner.labelled_texts import load
-from tests.agents.planner.scoring import focus_after
+from tests.agents.planner.scoring import RESULT, focus_after
 
 TEXTS = Path(__file__).parent / "texts"
 EXPECTED, PENALTY, RAREST, ROUNDS = 0.6, 20.0, 3, 2_000
@@ -51,9 +50,6 @@ def examples(paths: Iterable[Path]) -> list[Example]:
         rows += [Example(features(read(text, RESULT, LEXICON), last, LEXICON), (name.partition(":")[0],))
                  for last in (None, "optimize", "explain")]  # fmt: skip
     return rows
-
-
-RESULT = Focus(run="0aa1f00d")
 
 
 def _examples(item: dict[str, Any]) -> Iterator[Example]:
