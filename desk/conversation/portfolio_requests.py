@@ -1,6 +1,7 @@
 """Parses holdings in the user's words into weights and an amount of money."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,18 +52,19 @@ def parse_holdings(wish: PortfolioWish) -> tuple[dict[str, float], Money | None]
     return {name: shares.get(name, rest) for name in names}, worth
 
 
+def _move(shock: Shock) -> float:
+    """The move with its sign; "-30%" and "minus 30%" fall as "30%" does, since the direction stands beside it."""
+    size = re.sub(r"^(?:[-−]|minus )" if shock.direction == "falls" else r"^(?:\+|plus )", "", shock.move.lower())
+    return -amounts.read_amount("fall", size) if shock.direction == "falls" else amounts.read_amount("rise", size)
+
+
 def parse_stress(loss: str | None, shocks: Sequence[Shock]) -> StressRequest:
     """The loss of the reverse stress and the moves of factors."""
     names = [asset_name(shock.factor) for shock in shocks]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InvalidInput("shocks", twice, reason=f"{twice} is named twice", allowed="each factor once")
-    moves = {
-        name: -amounts.read_amount("fall", shock.move)
-        if shock.direction == "falls"
-        else amounts.read_amount("rise", shock.move)
-        for name, shock in zip(names, shocks, strict=True)
-    }
+    moves = {name: _move(shock) for name, shock in zip(names, shocks, strict=True)}
     values: dict[str, Any] = {"shocks": moves}
     if loss is not None:
         values["loss"] = amounts.read_amount("loss", loss)

@@ -102,6 +102,7 @@ def _base(form: Form, wish: dict[str, Any]) -> str:
     again, fresh = form.take("sense", "again"), form.take("sense", "fresh")
     if again and form.focus.request is None:
         form.ask("There is nothing to change yet; nothing was searched before.")
+    again = again or form.says({"instead"})
     asked = form.has("trigger") and form.offer == "optimize"
     signs = (form.has("sense", "change"), not asked, "assets" not in wish)
     enough = len(signs) - (form.focus.last is not None)  # a search of an earlier conversation is changed by name only
@@ -220,7 +221,10 @@ def save_strategy(form: Form) -> dict[str, Any]:
     form.use(*form.all("function"), *form.all("template"))
     if not _known(form.focus):
         form.ask("There is nothing to save yet; look at a strategy before.")
-    return {"name": form.one("name", "Under which name? Say, save it as Core.") or ""}
+    name, question = form.one("name") or "", "Under which name? Say, save it as Core."
+    if re.match(r"(?:(?:some|any|what)\w*\b|$)", name, re.IGNORECASE):  # "under something sensible"
+        form.ask(question)
+    return {"name": name}
 
 
 def scenarios(form: Form) -> dict[str, Any]:

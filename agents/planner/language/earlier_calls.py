@@ -36,7 +36,8 @@ def quotes_of(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
 def fits(quote: str, amount: Item) -> bool:
     """Whether an amount may take the place of a quote: it has its unit, or none, and is of its size."""
     [old] = find_numbers(quote)
-    return old.unit == amount.unit or (amount.unit == "plain" and 0.2 <= amount.size / (old.value or 1.0) <= 5.0)
+    times, least = amount.size / (old.value or 1.0), 0.01 if old.unit == amount.unit else 0.2
+    return old.unit == amount.unit != "plain" or (amount.unit == "plain" and least <= times <= 1.0 / least)
 
 
 def replaced(arguments: Any, place: tuple[Any, ...], quote: str) -> Any:

@@ -26,7 +26,8 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     """Assets with their shares or money; one without a share is the rest, and without any share all are equal."""
     pairs = [pair for pair in form.pairs if pair.slot == "holding"]
     words = form.take("asset")
-    names = list(dict.fromkeys(map(_held, words)))
+    named = [word for word in words if word.text.lower() != "stock"] or words  # "McDonald's stock"
+    names = list(dict.fromkeys(map(_held, named)))
     shares = [share for split in form.take("split") for share in re.findall(r"\d+", split.value)]
     held = form.focus.portfolio.holdings if form.focus.portfolio is not None else ()
     if shares and not names and len(held) == len(shares):
@@ -95,9 +96,10 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
     moves = [i for i in form.all("number") if i.unit in ("percent", "points", "plain") and abs(i.size) < 100.0]
     for amount in moves:
         beside = [i for i in form.all("asset") if i.last == amount.first or i.first == amount.last]
-        if re.match("[-+]", amount.text) and beside:
+        sign = re.match(r"[-+]|(?:minus|plus) ", amount.text, re.IGNORECASE)
+        if sign and beside:
             factor = min(beside, key=lambda i: form.breaks(i, amount))
-            direction = "falls" if amount.text.startswith("-") else "rises"
+            direction = "falls" if sign[0].lower() in ("-", "minus ") else "rises"
             shocks.append({"factor": factor.value, "direction": direction, "move": amount.text})
             form.use(amount, factor, *form.all("sense", "falls", "rises"))
     for move in form.all("sense", "falls", "rises"):

@@ -14,9 +14,10 @@ _FRACTION: Final = frozenset({"percent", "plain", "bps", "points"})
 _RATIO: Final = frozenset({"plain", "multiple", "percent"})
 _MONEY: Final = frozenset({"currency", "plain"})
 _TIME: Final = frozenset({"days", "weeks", "months", "quarters", "years", "decades", "plain"})
+COUNTS: Final = ("trials", "paths", "seed")
 UNITS: Final[dict[str, frozenset[str]]] = {
     **dict.fromkeys(("max_turnover", "max_leverage", "bond_correlation"), _RATIO),
-    **dict.fromkeys(("risk_aversion", "trials", "paths", "seed"), frozenset({"plain"})),
+    **dict.fromkeys(("risk_aversion", *COUNTS), frozenset({"plain"})),
     **dict.fromkeys(("amount", "goal", "contribution"), _MONEY),
     **{name: _FRACTION if row.unit == "fraction" else _RATIO for name, row in PARAMETERS.items()},
     "withdrawal": _MONEY | {"percent"}, "max_weight": _FRACTION | {"multiple"},
@@ -124,6 +125,8 @@ def _fits(amount: Item, slot: str, *, by_money: bool) -> bool:
         return False  # "half Exxon"
     if slot in MONEY and amount.unit == "plain":
         return amount.size >= LEAST_MONEY
+    if slot in COUNTS and amount.size % 1:
+        return False  # "half the trials"
     return amount.unit in UNITS.get(slot, _FRACTION) and not (is_money(amount) and slot not in UNITS)
 
 
