@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
         _add_figures(sheet, n, regimes[-1], own, turbulence)
     _add_correlations(sheet, assets)
     _add_most_volatile(sheet, assets, figures)
+    _add_moods(sheet, assets, regimes)
     return MarketAnalysis(
         first_day=assets.first_day,
         last_day=assets.last_day,
@@ -105,6 +107,17 @@ def _add_most_volatile(sheet: Sheet, assets: Assets, figures: Sequence[Figure]) 
         sheet.say(
             "most_volatile_sentence",
             f"{first} was the most volatile on {assets.last_day}, with {format_figure(most)} a year{then}.",
+        )
+
+
+def _add_moods(sheet: Sheet, assets: Assets, regimes: Sequence[MarketRegime]) -> None:
+    """How many of several assets are calm and how many nervous."""
+    moods = Counter(regime.volatility_band for regime in regimes)
+    if len(regimes) > 1:
+        sheet.say(
+            "moods_sentence",
+            f"Of the {len(regimes)} assets {moods['low']} were calm on {assets.last_day}, {moods['high']} nervous and "
+            f"{moods['middle']} neither, each against its own past.",
         )
 
 

@@ -58,7 +58,7 @@ def add_sentences(sheet: Sheet, plan: SavingsPlan, summary: WealthSummary, witho
         sheet.say(
             "fee_sentence",
             f"A fee of {_percent(plan.fee)} a year takes {_money(plan, free - paid)} off the wealth after {years}: "
-            f"with ordinary luck {_money(plan, paid)} are left in today's money instead of {_money(plan, free)} "
+            f"with ordinary luck {_money(plan, paid)} is left in today's money instead of {_money(plan, free)} "
             "without a fee.",
         )
 
@@ -81,7 +81,7 @@ def _bad(plan: SavingsPlan, summary: WealthSummary, years: str) -> str:
         else ""
     )
     return (
-        f"With bad luck, in one path of 20, {_money(plan, bad)} or less are left after {years} in today's "
+        f"With bad luck, in one path of 20, {_money(plan, bad)} or less is left after {years} in today's "
         f"money{out}{size}."
     )
 

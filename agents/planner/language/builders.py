@@ -247,6 +247,7 @@ def assess(form: Form) -> dict[str, Any]:
     if any(item.text.lower() == "beta" for item in form.items):  # every beta is to the index
         form.use(*(i for i in form.all("asset", "sp500") if {"to", "against", "vs", "versus"} & {*form.before(i, 2)}))
     levels = {} if shocks else levels_of(form)
+    form.use(*(i for i in form.all("asset")[1:] if "than" in form.before(i, 3)))  # "riskier than the index"
     quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
     portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")

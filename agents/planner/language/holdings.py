@@ -26,8 +26,7 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     """Assets with their shares or money; one without a share is the rest, and without any share all are equal."""
     pairs = [pair for pair in form.pairs if pair.slot == "holding"]
     words = form.take("asset")
-    named = [word for word in words if word.text.lower() != "stock"] or words  # "McDonald's stock"
-    names = list(dict.fromkeys(map(_held, named)))
+    names = list(dict.fromkeys(map(_held, [w for w in words if w.text.lower() != "stock"] or words)))  # "KO's stock"
     shares = [share for split in form.take("split") for share in re.findall(r"\d+", split.value)]
     held = form.focus.portfolio.holdings if form.focus.portfolio is not None else ()
     if shares and not names and len(held) == len(shares):

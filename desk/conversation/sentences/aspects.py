@@ -31,7 +31,7 @@ ASPECTS: Final = {
     "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* (?:falls?|drops?|crash\w*|loses?)",
     "shortfall": r"cvar|es|expected shortfall|shortfall|tail loss|average loss|mean loss",
     "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|9\d(?:\.\d+)? ?(?:%|per ?cent)|"
-    r"(?:one|a|per|next|ten|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
+    r"(?:one|a|per|next|ten|bad|worst|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
     "crisis": r"cris[ei]s|lehman|dot ?-?com|covid\w*|pandemic|2008|2020|2000|1998",
     "drawdown": r"drawdown\w*|recover\w*|peak|deepest|underwater|how deep|max dd|mdd|fall(?:s|en)?|fell",
     "sharpe": r"sharpe|risk ?-?adjusted",
@@ -45,6 +45,7 @@ ASPECTS: Final = {
     "cost": r"costs?|turnover|expens\w*|how much trading|trade often",
     "phase": r"bull\w*|bear\w*|regime|where do we stand",
     "turbulence": r"turbulen\w*|stress\w*|two states",
+    "most": r"most|more|which|rank\w*|riskiest|calmest|wildest|compare\w*|versus|vs",
     "volatility": r"nervous|jumpy|volatil\w*|vol|swing\w*|fluctuat\w*|calm\w*|risky",
     "growth": r"growth|grew|grow|returns?|returned|earn\w*|made|gain\w*|perform\w*",
     "double": r"doubl\w*|twice|2 ?x|x ?2|two times",
@@ -68,13 +69,15 @@ ASPECTS: Final = {
     "same_average": r"average|mean (?:weight|exposure)",
     "current_rule": r"current|present|existing|incumbent|status quo|(?:12|twelve).month|(?:our|my) (?:own )?rule|"
     r"(?:what|rule|one) (?:that )?(?:we|i) (?:do|have|use|run|follow)",
-    "equity": r"buy.and.hold|full(?:y)? invest\w*|100%|index|market|shares|stocks|equit(?:y|ies)|s&p(?: ?500)?",
+    "equity": r"buy.and.hold|full(?:y)? invest\w*|stay\w* invested|100%|index|market|shares|stocks|equit(?:y|ies)|"
+    r"s&p(?: ?500)?",
     "cash": r"cash|t-?bills?|treasury|money market|deposits?",
     "rule": r"which (?:of the )?(?:\d+ )?(?:rules?|strateg\w+|configurations?|variants?|one)|who won|what won|on top|"
     r"parameters|settings|look.?back|window|"
     r"(?:winning|best|chosen) (?:rule|strategy|configuration)|what (?:rule|strategy|configuration)|"
     r"(?:what|how) does (?:it|the winner|the rule|that rule) (?:do|work)|rebalanc\w*",
-    "turnover": r"turnover|how (?:much|often) (?:does|did|do|would|will)?[\w ]*trad\w*|trades? (?:a|per) year",
+    "turnover": r"turnover|how (?:much|often) (?:does|did|do|would|will)?[\w ]*trad(?!ing costs?)\w*|"
+    r"trades? (?:a|per) year",
     "simpler": r"simpl\w*|easier|as well|less complicated",
     "sensitive": r"what if|what happens|sensitiv\w*|slightly|different\w*|chang\w*|instead|mov\w*|fragile|robust\w*",
     "best_place": r"best|strongest|shine\w*|gains? most|(?:do|does|works?) well",

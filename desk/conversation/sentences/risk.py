@@ -143,7 +143,9 @@ def _mix_cautions(result: Allocations) -> Iterator[str]:
 def describe_market(result: MarketAnalysis, message: str) -> Iterator[str]:
     alone = len(result.regimes) == 1
     if not alone and asks("volatility", message):
-        yield "{{regime_most_volatile_sentence}}"
+        yield f"{{{{regime_{'most_volatile' if asks('most', message) else 'moods'}_sentence}}}}"
+    if asks("trend", message) and asks("fallen", message):
+        message = ""  # the first sentence tells both
     for n, regime in enumerate(result.regimes[:_SPOKEN], 1):
         yield from answering_first(_describe_regime(n, regime), message)
     if not alone:

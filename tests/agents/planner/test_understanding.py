@@ -255,6 +255,8 @@ def test_a_word_without_a_use_is_asked_about(text: str, focus: Focus, word: str)
         ("pnl of 70% XOM and 30% CVX, shock: XOM -30%, CVX +5%", "assess_portfolio",
          {"shocks": [{"factor": "XOM", "direction": "falls", "move": "-30%"},
                      {"factor": "CVX", "direction": "rises", "move": "+5%"}]}),
+        ("is 60% AAPL and 40% KO riskier than the index?", "assess_portfolio",
+         {"portfolio": {"holdings": [{"asset": "AAPL", "weight": "60%"}, {"asset": "KO", "weight": "40%"}]}}),
         ("risk of USD 2m in JPM and USD 1m in GE", "assess_portfolio",
          {"portfolio": {"holdings": [{"asset": "JPM", "amount": "USD 2m"}, {"asset": "GE", "amount": "USD 1m"}]}}),
         ("risk of a 50:50 mix of AAPL and KO", "assess_portfolio",

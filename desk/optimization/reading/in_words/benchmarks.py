@@ -62,7 +62,7 @@ def _sentence(rival: str, advantage: Measured, *, doubtful: bool) -> str:
     match _sign(advantage):
         case 1:
             caution = " (with hindsight, and luck may explain it)" if doubtful else ""
-            verdict, size = f"beats {rival}{caution}", f"by {_bps(advantage)}"
+            return f"The winner beats {rival} by {_bps(advantage)}, after costs and a charge for risk{caution}."
         case -1:
             verdict, size = f"does not beat {rival}", f"it is behind by {_bps(advantage)}"
         case _:
