@@ -19,6 +19,7 @@ from desk.conversation.answers import (
     RunSummary,
 )
 from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.days import find_crisis
 from desk.conversation.focus import PRICES
 from desk.conversation.listings import list_kept
 from desk.conversation.model_view import shown_to_model
@@ -96,6 +97,8 @@ async def explain_result(
 
     async def compute() -> tuple[ResultExplanation, dict[str, Any]]:
         run_id, result = await context.runs.result(run)
+        crisis = find_crisis(detail) if topic == "years" and detail else None
+        about = crisis.name if crisis else detail
         extra: dict[str, Any] = {}
         if topic in ("ranking", "plateau"):
             extra["ranking"] = build_ranking(result)
@@ -105,8 +108,8 @@ async def explain_result(
         if topic == "scenario":
             _check_scenario(result, detail)
         findings = build_findings(result)
-        topic_figures = _of_topic(findings.figures, topic, detail)
-        topic_figures += topic_sentences(result, topic, detail, context.message)
+        topic_figures = _of_topic(findings.figures, topic, about)
+        topic_figures += topic_sentences(result, topic, about, context.message)
         if topic == "report":
             topic_figures += (_report(run_id),)
         if topic == "next_trade":
@@ -114,7 +117,7 @@ async def explain_result(
         explained = ResultExplanation(
             run=run_id,
             topic=topic,
-            detail=detail,
+            detail=about,
             findings=findings.model_copy(update={"figures": topic_figures}),
             **extra,
         )

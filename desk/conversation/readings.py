@@ -126,12 +126,18 @@ def _value(name: str, value: object, say: Say) -> str:
     text = str(value)
     bare, months = split_period(text)
     if name in NAMED or not _is_amount(name, text):
-        return text if name == "term" else f"a {text.lower()}" if name == "horizon" else _name(text)
+        return text if name == "term" else _span(text) if name == "horizon" else _name(text)
     percent = "%" if name in SHARES and re.fullmatch(r"\d+(?:\.\d+)?", bare) and float(bare) > 1.0 else ""
     period = " years" if name == "years" and bare.isdigit() else " a year" if months == 12 else ""
     if name in ("contribution", "withdrawal") and not period and not re.search("%|per ?cent", text):
         period = " each month"
     return f"{say(bare)}{percent}{period}"
+
+
+def _span(text: str) -> str:
+    """A span of time in words: "a month", "two weeks", "one day"."""
+    words = text.lower().replace("-", " ")
+    return words if " " in words else f"a {words}"
 
 
 def _is_amount(name: str, text: str) -> bool:

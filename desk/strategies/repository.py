@@ -90,7 +90,7 @@ async def load_strategy(store: Store, owner: str, name: str, version: int | None
     versions = await load_versions(store, owner, name_key(clean_name("name", name)))
     if not versions:
         names = ", ".join(strategy.name for strategy in await list_strategies(store, owner))
-        raise InvalidInput("name", name, reason="no strategy has that name", allowed=names or "nothing is saved yet")
+        raise InvalidInput("name", name, reason="no strategy has that name", allowed=names or "one that you save first")
     if version is not None and not 1 <= version <= len(versions):
         raise InvalidInput("version", version, allowed=f"1 to {len(versions)}")
     return versions[(version or len(versions)) - 1]

@@ -8,7 +8,6 @@ from agents.planner.language.holdings import legs_of, levels_of, portfolio_of, s
 from agents.planner.language.reading import Item
 from agents.planner.language.slots import FLOWS, LEAST_MONEY, is_money, period_of
 from desk.base.text import spaced
-from desk.conversation.days import find_crisis
 from desk.conversation.focus import Focus
 from desk.conversation.quotes import split_period
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
@@ -363,8 +362,6 @@ def explain(form: Form) -> dict[str, Any]:
     form.use(*items)
     if topic in ("alternative", "scenario") and (len(details) != 1 or details[0] in ("all", "default")):
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
-    if topic == "years":
-        details = [crisis.name if (crisis := find_crisis(day)) else day for day in details]
     if topic == "limits":  # the answer says over which years
         form.use(*(item for item in form.all("number") if item.unit == "years"))
     form.use(*(i for i in form.all("number") if any(_repeats(i, *amount) for amount in _amounts_asked(form))))

@@ -76,7 +76,7 @@ ASPECTS: Final = {
     r"parameters|settings|look.?back|window|"
     r"(?:winning|best|chosen) (?:rule|strategy|configuration)|what (?:rule|strategy|configuration)|"
     r"(?:what|how) does (?:it|the winner|the rule|that rule) (?:do|work)|rebalanc\w*",
-    "turnover": r"turnover|how (?:much|often) (?:does|did|do|would|will)?[\w ]*trad(?!ing costs?)\w*|"
+    "turnover": r"turnover|how (?:much|often) (?:does|did|do|would|will) [\w ]*trad(?!ing)\w*|"
     r"trades? (?:a|per) year",
     "simpler": r"simpl\w*|easier|as well|less complicated",
     "sensitive": r"what if|what happens|sensitiv\w*|slightly|different\w*|chang\w*|instead|mov\w*|fragile|robust\w*",
@@ -84,7 +84,8 @@ ASPECTS: Final = {
     "best": r"best|good|strongest|highest",
     "worst": r"worst|bad|weakest|lowest",
     "binding": r"bind\w*|which limits?|rule[sd]? out",
-    "source": r"where (?:does|do|is|are)|source|provider|come from|which (?:index|prices)|whose",
+    "source": r"where (?:does|do) (?:the (?:prices|data)|they|it) come|source|provider|come from|whose|"
+    r"which (?:index|prices)",
     "dividends": r"dividends?|total returns?|price index",
     "split": r"train\w*|held? (?:back|out)|locked|holdout|validat\w+|in-? ?sample",
     "cheap": r"eat\w*|depend\w*|cheap\w*|survive\w*|advantage|benefit|still|hang\w*|left|worth|\d+ ?(?:bps?|basis)",

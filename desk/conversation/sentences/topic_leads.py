@@ -121,7 +121,7 @@ def _data(findings: Findings, message: str) -> str | None:
 
 def _summary(findings: Findings, message: str) -> str | None:
     named = "winner_name" in {figure.id for figure in findings.figures} and asks("rule", message)
-    if not named or asks("switch", message):
+    if not named or asks("switch", message) or asks("versus", message):
         return None
     return "Of the {{trials}} configurations that were tried the best is {{winner_name}}."
 

@@ -103,6 +103,7 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
         ("what_would_change", "what would turn it around?", r"The verdict would turn green with"),
         ("next_trade", "how much do I have to sell?", r"No switch is advised; to follow the winner all the same"),
         ("summary", "which rule came out on top?", r"Of the \d+ configurations that were tried the best is"),
+        ("costs", "how much of the return gets eaten by trading?", r"The result (does not depend|depends)"),
         ("costs", "how much of the gain do trading costs eat up?", r"The result (does not depend|depends)"),
         ("costs", "what is its annual turnover?", r"The winner trades"),
         ("next_trade", "what does it hold today?", r"At the latest price"),
