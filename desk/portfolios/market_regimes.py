@@ -116,8 +116,8 @@ def _add_moods(sheet: Sheet, assets: Assets, regimes: Sequence[MarketRegime]) ->
     if len(regimes) > 1:
         sheet.say(
             "moods_sentence",
-            f"Of the {len(regimes)} assets {moods['low']} were calm on {assets.last_day}, {moods['high']} nervous and "
-            f"{moods['middle']} neither, each against its own past.",
+            f"Of the {len(regimes)} assets {moods['low']} {'was' if moods['low'] == 1 else 'were'} calm on "
+            f"{assets.last_day}, {moods['high']} nervous and {moods['middle']} neither, each against its own past.",
         )
 
 

@@ -160,8 +160,8 @@ def describe_concentration(names: Sequence[str], shares: Sequence[float]) -> str
     share = f"{number(largest, 1)}% of the volatility"
     if first[1:]:
         return f"{join_words(first)} carry the same and largest share of the risk, {share} each."
-    if largest == 100.0:
-        return f"{first[0]} carries all of the risk."
+    if largest == 100.0:  # at the digits shown
+        return f"{first[0]} carries {'' if math.isclose(max(shares), 1.0) else 'nearly '}all of the risk."
     most = "more than half of the risk" if largest > HALF else "the largest share of the risk"
     rest = [(share, name) for name, share in zip(names, shown, strict=True) if share < largest]
     then = f", ahead of {max(rest)[1]} with {number(max(rest)[0], 1)}%" if rest else ""

@@ -145,7 +145,7 @@ class AssistantRuns:
         if place is not None:
             latest = await recent_results(store, owner, place + 1)
             if place < len(latest):
-                return await load_run(store, owner, latest[place])
+                return latest[place]
             reason = "there is only a single result yet" if latest else "there is no result yet"
             raise InvalidInput("run", text, reason=reason, allowed="a search first, such as a search on the index")
         matches = await results_named(store, owner, text)

@@ -23,7 +23,7 @@ from desk.runs.events.conversation import TurnFinished, TurnPaused, TurnStarted
 from desk.runs.events.run import RunFailed
 from desk.runs.events.table import TraceEvent
 from desk.runs.model_answers import delete_answers
-from desk.runs.repository import load_events, load_run
+from desk.runs.repository import load_events
 from graphs.assistant import (
     RECURSION_LIMIT,
     PastTurn,
@@ -393,8 +393,9 @@ async def _history(store: Store, owner: str, conversation: Conversation, number:
 async def _initial_focus(store: Store, owner: str) -> Focus:
     """The latest results of the owner, so that a new conversation can refer to them, and change the latest search."""
     latest, previous = (*await recent_results(store, owner, 2), None, None)[:2]
-    request = (await load_run(store, owner, latest)).request if latest else None
-    return Focus(run=latest, previous_run=previous, request=request)
+    return Focus(
+        run=latest and latest.id, previous_run=previous and previous.id, request=latest.request if latest else None
+    )
 
 
 async def adopt(store: Store, owner: str, turn: Turn) -> None:

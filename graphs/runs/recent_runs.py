@@ -6,10 +6,10 @@ from store.records import iterate_records
 from store.store import Store
 
 
-async def recent_results(store: Store, owner: str, count: int) -> list[str]:
-    """Ids of the latest completed runs, newest first."""
+async def recent_results(store: Store, owner: str, count: int) -> list[Run]:
+    """The latest completed runs, newest first."""
     page = await store.records.list(owner, KIND, label=("state", "completed"), limit=count, newest_first=True)
-    return [record.key.id for record in page.records]
+    return [Run.model_validate(record.document) for record in page.records]
 
 
 async def recent_runs(store: Store, owner: str, count: int) -> list[Run]:

@@ -32,7 +32,7 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 }  # fmt: skip
 """What a share is for in strategies with one share only, which needs no name."""
 COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
-ADDED: Final = frozenset("plus add adds adding joins join save saves saving".split())
+ADDED: Final = frozenset("plus add adds adding save saves saving".split())
 NEEDED: Final = frozenset(
     "need needs want wants like require requires aim aims target chance chances odds probability into".split()
 )
@@ -221,7 +221,7 @@ def save_strategy(form: Form) -> dict[str, Any]:
     if not _known(form.focus):
         form.ask("There is nothing to save yet; look at a strategy before.")
     name, question = form.one("name") or "", "Under which name? Say, save it as Core."
-    if re.match(r"(?:(?:some|any|what)\w*\b|$)", name, re.IGNORECASE):  # "under something sensible"
+    if re.match(r"(?:(?:some|any|what)(?:thing|ever)\b|$)", name, re.IGNORECASE):  # "under something sensible"
         form.ask(question)
     return {"name": name}
 
@@ -246,7 +246,8 @@ def assess(form: Form) -> dict[str, Any]:
     if any(item.text.lower() == "beta" for item in form.items):  # every beta is to the index
         form.use(*(i for i in form.all("asset", "sp500") if {"to", "against", "vs", "versus"} & {*form.before(i, 2)}))
     levels = {} if shocks else levels_of(form)
-    form.use(*(i for i in form.all("asset")[1:] if "than" in form.before(i, 3)))  # "riskier than the index"
+    compared = [i for i in form.all("asset")[1:] if "than" in form.before(i, 3)]  # "riskier than the index"
+    form.use(*(i for i in compared if not any(form.near(i, number, 1) for number in form.all("number"))))
     quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
     portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")

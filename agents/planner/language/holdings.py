@@ -95,7 +95,7 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
     moves = [i for i in form.all("number") if i.unit in ("percent", "points", "plain") and abs(i.size) < 100.0]
     for amount in moves:
         beside = [i for i in form.all("asset") if i.last == amount.first or i.first == amount.last]
-        sign = re.match(r"[-+]|(?:minus|plus) ", amount.text, re.IGNORECASE)
+        sign = re.match(r"[-+]|minus ", amount.text, re.IGNORECASE)
         if sign and beside:
             factor = min(beside, key=lambda i: form.breaks(i, amount))
             direction = "falls" if sign[0].lower() in ("-", "minus ") else "rises"

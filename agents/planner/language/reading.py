@@ -67,7 +67,8 @@ NAMED: Final = tuple(
 SAVED: Final = re.compile(
     r"\b(?:load|saved|stored|reload)(?: up)?(?: the| my| one| it)*(?: strategy| rule| config)?"
     r"(?: (?:as|called|named|under))?,? "
-    r"['\"]?(?!strateg|portfolio|data|rule|me|any|to|and|with|by|here|so|as|under|it|one|run|result|in|the|up|[\d.]+%)"
+    r"['\"]?(?!strateg|portfolio|data|rule|to|and|with|by|here|so|as|under|it|one|run|result|in|the|up|[\d.]+ ?%|"
+    r"me\b|us\b|any)"
     rf"{_NAME}",
     re.IGNORECASE,
 )

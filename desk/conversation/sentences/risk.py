@@ -144,10 +144,9 @@ def describe_market(result: MarketAnalysis, message: str) -> Iterator[str]:
     alone = len(result.regimes) == 1
     if not alone and asks("volatility", message):
         yield f"{{{{regime_{'most_volatile' if asks('most', message) else 'moods'}_sentence}}}}"
-    if asks("trend", message) and asks("fallen", message):
-        message = ""  # the first sentence tells both
+    both = asks("trend", message) and asks("fallen", message)  # which the usual first sentence tells
     for n, regime in enumerate(result.regimes[:_SPOKEN], 1):
-        yield from answering_first(_describe_regime(n, regime), message)
+        yield from answering_first(_describe_regime(n, regime), "" if both else message)
     if not alone:
         yield "The mean correlation of the assets over all days used is {{regime_correlation}}."
     if len(result.regimes) > _SPOKEN:

@@ -515,7 +515,7 @@ async def test_scenarios_mention_settings_without_effect_and_constant_volatility
 @pytest.mark.parametrize("portfolio", [INDEX, STOCKS], ids=["index", "stocks"])
 async def test_a_portfolio_is_described_in_percent_and_money(context, portfolio) -> None:
     text = await describe_call(context, assess_portfolio, portfolio=portfolio)
-    assert f"carries {'all' if portfolio is INDEX else 'more than half'} of the risk" in text
+    assert f"carries {'nearly all' if portfolio is INDEX else 'more than half'} of the risk" in text
     assert ("EUR" in text) == (portfolio is INDEX)
 
 

@@ -44,6 +44,31 @@ def test_questions_about_a_result_are_answered_and_not_asked_back(line: str) -> 
     assert arguments.get("topic", f"{call.tool}{what}") == wanted
 
 
+@pytest.mark.parametrize("name", ["Somerset", "Whatley", "Anyon 2"])
+def test_a_strategy_may_have_any_name_but_none(name: str) -> None:
+    assert calls_of(f"save this as {name}", STRATEGY) == [("save_strategy", {"name": name})]
+    assert calls_of("please save this under something sensible", STRATEGY) == []
+
+
+def test_half_the_trials_is_no_number_of_trials() -> None:
+    assert calls_of("half the trials", RESULT) == []
+
+
+@pytest.mark.parametrize(("quote", "direction"), [("minus 39%", "falls"), ("-39%", "falls"), ("+10%", "rises")])
+def test_a_signed_move_of_the_index_is_a_shock_of_the_portfolio(quote: str, direction: str) -> None:
+    [(tool, arguments)] = calls_of(f"Index {quote}. Loss?", RISK)
+    assert tool == "assess_portfolio"
+    assert [*arguments["shocks"]] == [{"factor": "sp500", "direction": direction, "move": quote}]
+
+
+def test_a_search_of_an_earlier_conversation_is_changed_where_the_message_says_so() -> None:
+    later = Focus(run="4e1f00aa", request=REQUEST)
+    [(_, same)] = calls_of("run the same search again, but rebalance quarterly", later)
+    assert same["wish"]["base"] == "last"
+    [(_, new)] = calls_of("optimize with 10% volatility", later)
+    assert new["wish"]["base"] == "new"
+
+
 @pytest.mark.parametrize(
     "text",
     [

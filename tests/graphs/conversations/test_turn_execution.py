@@ -40,6 +40,7 @@ from graphs.conversations.turn_execution import (
     turn_of,
 )
 from graphs.jobs.approval_decisions import decide_approval
+from graphs.runs.recent_runs import recent_results
 from store.records import iterate_records
 from tests.graphs.conversations.conversation_process import CHEAP, TALK, gone_on, send_message, stored
 from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, count_questions, run_process, stored_traces
@@ -156,6 +157,29 @@ async def test_an_old_result_is_explained_from_the_store(home_with_run):
         assert late.claims
         assert late.claims == (await turn(dependencies, 2, early)).claims
         assert late.figures == (await turn(dependencies, 2, early)).figures
+
+
+async def test_a_new_conversation_can_change_the_latest_search(home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
+        [run] = await recent_results(dependencies.store, OWNER, 1)
+        conversation = await begin_conversation(dependencies, OWNER)
+        await send_message(dependencies, "how long would the same search take with 50 trials?", conversation)
+        answer = await turn(dependencies, 1, conversation)
+        assert [tool for tool, _ in answer.did] == ["estimate_optimization"]
+        estimated = answer.focus.request
+        change = {"name", "scenarios", "trials", "seed"}
+        assert estimated is not None
+        assert (estimated.trials, estimated.first_day) == (50, run.request.first_day)
+        assert estimated.model_dump(exclude=change) == run.request.model_dump(exclude=change)
+
+
+async def test_a_crisis_after_the_days_used_is_answered_with_the_reason(home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
+        conversation = await begin_conversation(dependencies, OWNER)
+        await send_message(dependencies, "how did it do in the covid crash?", conversation)
+        answer = await turn(dependencies, 1, conversation)
+        assert "COVID-19 lies after" in answer.claims[0].text
+        assert "the locked holdout" in answer.claims[0].text
 
 
 async def test_what_a_tool_returned_is_stored_once_a_turn(home_with_run):
