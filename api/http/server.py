@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -20,6 +21,9 @@ LARGEST_HEAD = 32_768
 """Bytes of the head of a request; more than the limit of `middleware.head_limits`, which reports the error."""
 HEAD_SECONDS = 30.0
 """Seconds in which the head of a request must arrive."""
+SWITCH_SECONDS = 0.0005
+"""After which a thread that computes an answer gives way to the event loop; after each of Python's own 5 ms, a socket
+sends one event of a burst."""
 PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
 ADDRESS_ERRORS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """Errors of one address; a name such as localhost has several, of which one suffices."""
@@ -141,6 +145,7 @@ def _listen_error(host: str, port: int, error: Exception) -> InvalidInput:
 
 def run(server: LoggedServer, sockets: Sequence[socket.socket]) -> int:
     """Serve until a signal ends the process; returns the exit code."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with suppress(SystemExit):  # uvicorn has logged the reason
             server.run(list(sockets))

@@ -10,7 +10,7 @@ from store.listeners import Listeners
 from store.serialization import Document, decode
 from store.sqlite.database import Database
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 """Between two looks at whether another process has written to the file, which cost no query."""
 READ_SECONDS = 0.25
 """After which the log is read though the file seems unchanged."""
