@@ -51,7 +51,9 @@ const LABELS: Record<string, string> = {
 /** Plainer than those of the catalogue, which its other readers need as they are. */
 const MEANINGS: Record<string, string> = {
   borrow_spread_bps: 'Yearly charge over cash on weights above 100%',
+  engine_parameters: 'Parameters of the engines of the scenarios, or estimates from the training days',
   expected_premium: 'Assumed return over cash a year, for the Merton rule',
+  goal: 'What the best candidate has most of. Benefit: utility gained over a constant weight of the same volatility, for weights of at most 100%. Robust utility: the mean over scenarios, less a part of the largest regret',
   leverage: 'Correlation of moves of the price and of its volatility (rho)',
   max_weight: 'Most held of the risky asset; above 100% is borrowed',
   mean_reversion: 'How fast the variance returns to its mean (kappa)',
@@ -59,6 +61,7 @@ const MEANINGS: Record<string, string> = {
   premium_power: 'The return over cash grows with volatility to this power',
   risk_aversion: 'What risk costs in the score of a rule; more favours calmer rules',
   vol_of_vol: 'How much volatility itself moves (xi over the volatility)',
+  worlds: 'Whether the volatility, or the mean return too, comes from the training days, or neither does',
 };
 const SUFFIXES: Record<NonNullable<Field['unit']>, string> = {
   fraction: '%',
@@ -80,6 +83,12 @@ const CHOICES: Record<string, string> = {
   calibrated: 'Volatility of the training days',
   historical: 'Mean and volatility of the training days',
   seed: 'Fixed numbers',
+  benefit: 'Benefit over a constant weight',
+  calmar: 'Calmar ratio',
+  cvar_utility: 'Utility in the worst scenarios (CVaR)',
+  sharpe: 'Sharpe ratio',
+  volatility_error: 'Closeness to the target volatility',
+  worst_case: 'Utility in the worst scenario alone',
   fitted: 'Fitted on the training days',
   default: 'As each scenario states',
 };

@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-BBa93VIS.js";
