@@ -467,10 +467,10 @@ def sample_result(**changes: Any) -> OptimizationResult:
         depends_on_premium=True,
         parameter_error=cases(
             [
-                ("mu - 2%", 61.0, 6.0, True),
-                ("mu + 2%", 15.0, 6.0, True),
-                ("sigma x 0.8", 12.0, 5.0, True),
-                ("sigma x 1.25", 66.0, 8.0, True),
+                ("expected return two points lower", 61.0, 6.0, True),
+                ("expected return two points higher", 15.0, 6.0, True),
+                ("volatility a fifth lower", 12.0, 5.0, True),
+                ("volatility a quarter higher", 66.0, 8.0, True),
             ]
         ),
         probabilities=cases([("equal", 44.0, 6.0, True), ("analyst", 38.0, 6.0, True), ("cycle", 52.0, 11.0, True)]),

@@ -48,8 +48,8 @@ def describe_tail(row: TailLoss, money: Money | None) -> str:
     if row.value_at_risk is None or row.expected_shortfall is None:
         return f"The loss over {over} cannot be told from these days: {row.reason}."
     return (
-        f"Over {over} the loss exceeds {_loss(row.value_at_risk, money)} with a probability of {_rare(row.level)}, the "
-        f"value at risk; beyond that the mean loss, the expected shortfall, is "
+        f"Over {over} the loss exceeds the value at risk of {_loss(row.value_at_risk, money)} with a probability of "
+        f"{_rare(row.level)}; beyond that the mean loss, the expected shortfall, is "
         f"{_loss(row.expected_shortfall, money)}, measured on the past."
     )
 

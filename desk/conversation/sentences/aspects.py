@@ -48,6 +48,9 @@ ASPECTS: Final = {
     "most": r"most|more|which|rank\w*|riskiest|calmest|wildest|compare\w*|versus|vs",
     "volatility": r"nervous|jumpy|volatil\w*|vol|swing\w*|fluctuat\w*|calm\w*|risky",
     "growth": r"growth|grew|grow|returns?|returned|earn\w*|made|gain\w*|perform\w*",
+    "lose_money": r"(?:lose|loses|losing) (?:us |me )?money|make a loss|negative (?:return|growth)s?|in the red",
+    "less_assumed": r"lower|less|smaller|halv\w+|shrinks?|falls?|drops?|overestimated|too (?:high|optimistic)",
+    "more_assumed": r"higher|more|larger|rises?|grows?|underestimated|too (?:low|pessimistic)",
     "double": r"doubl\w*|twice|2 ?x|x ?2|two times",
     "free": r"without (?:any )?(?:trading )?costs?|for free|free of cost|(?:no|zero) (?:trading )?costs?|"
     r"(?:were|was|is|be) free",

@@ -18,9 +18,9 @@ _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
 
 
-_MOVES = r"(?:falls?|drops?|crash\w*|declines?|slumps?|loses?)"
+_MOVE = r"(?:falls?|drops?|crash\w*|declines?|slumps?)"
 _SHARE = r"(?<![\d.])(?!9\d)\d{1,2}(?:\.\d+)? ?%"
-MOVE = re.compile(rf"{_SHARE}[^.?!]{{0,30}}\b{_MOVES}\b|\b{_MOVES}\b[^.?!]{{0,40}}{_SHARE}", re.IGNORECASE)
+MOVE = re.compile(rf"{_SHARE}[^.?!]{{0,30}}\b{_MOVE}\b|\b(?:{_MOVE}|loses?)\b[^.?!]{{0,40}}{_SHARE}", re.IGNORECASE)
 """A message about a move of given size; 95% is a level."""
 
 

@@ -101,8 +101,10 @@ def _known(ids: Container[str], id_: str) -> str | None:
 
 
 def _losses(findings: Findings, message: str) -> str | None:
-    best = asks("best_place", message)
-    return _known({f.id for f in findings.figures}, f"extremes_{'best' if best else 'worst'}_sentence")
+    ids = {figure.id for figure in findings.figures}
+    if asks("lose_money", message):
+        return _known(ids, "extremes_losing_sentence")
+    return _known(ids, f"extremes_{'best' if asks('best_place', message) else 'worst'}_sentence")
 
 
 def _years(findings: Findings, message: str) -> str | None:
@@ -164,6 +166,19 @@ def _ranges(topic: Topic, condition: str) -> Callable[[Findings, str], str | Non
     return lead
 
 
+def _assumptions(findings: Findings, message: str) -> str | None:
+    """The case that the message names, or the range over all."""
+    asked = "volatility" if asks("volatility", message) else "return"
+    turn = next((word for word in ("less", "more") if asks(f"{word}_assumed", message)), None)
+    for figure in findings.figures:
+        case, _, part = figure.id.rpartition("_")
+        label = str(figure.value)
+        named = case.startswith("parameter_error") and part == "label" and asked in label
+        if named and turn and asks(f"{turn}_assumed", label):
+            return f"With {{{{{figure.id}}}}} than assumed the benefit is {{{{{case}_bps}}}}."
+    return _ranges("parameter_error", "if expected return and volatility are otherwise than assumed")(findings, message)
+
+
 _RIVALS: Final = (
     ("sixty_forty", ("sixty_forty_cash", "sixty_forty")),
     ("same_average", ("same_average_weight",)),
@@ -198,7 +213,7 @@ _LEADS: Final[Mapping[Topic, Callable[[Findings, str], str | None]]] = {
     "data": _data,
     "next_trade": _next_trade,
     "premium": _ranges("premium", "however the equity premium moves with volatility"),
-    "parameter_error": _ranges("parameter_error", "if expected return and volatility are otherwise than assumed"),
+    "parameter_error": _assumptions,
     "probabilities": _ranges("probabilities", "under other probabilities of the scenarios"),
     "benchmarks": _benchmarks,
 }

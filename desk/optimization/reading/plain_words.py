@@ -18,13 +18,19 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
         sheet.say("verdict_sentence", f"In plain words, none of the {tried} that were tried keeps your limits.")
         return sheet.figures
     advice = (result.verdict.advice or result.verdict.headline).partition(":")[0].rstrip(".")
+    chance = result.luck.winner_p if result.luck else None
+    benefit = result.benefit.basis_points.value
+    found = "did better in the test than" if benefit > 0.0 else "did no better in the test than"
+    doubt = ", but luck may well explain it" if benefit > 0.0 and chance is not None and chance >= NOT_LUCK else ""
     sheet.say(
         "verdict_sentence",
-        f"In plain words: {advice[:1].lower()}{advice[1:]}. A rule says how much of the money is in shares and how "
-        f"much in {_other_leg(result)}; {tried} were tried, and the best was compared with holding the same share all "
-        f"the time.",
+        f"In plain words: of {tried} that were tried, the best {found} holding the same share of shares all the time"
+        f"{doubt}; {advice[:1].lower()}{advice[1:]}.",
     )
-    chance = result.luck.winner_p if result.luck else None
+    sheet.say(
+        "rule_sentence",
+        f"A rule says how much of the money is in shares and how much in {_other_leg(result)}.",
+    )
     if chance is not None:
         told = "luck hardly explains it" if chance < NOT_LUCK else "luck may well explain it"
         sheet.say(
@@ -32,7 +38,6 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
             f"The best of many tries looks good even if none is: so good a winner would come from luck alone with a "
             f"probability of {number(100.0 * chance)}%, so {told}.",
         )
-    benefit = result.benefit.basis_points.value
     sheet.say(
         "benefit_sentence",
         f"Its advantage in the test was {number(benefit)} bps a year, which is {number(abs(benefit))} "

@@ -207,7 +207,7 @@ def _report(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
 
 
 def _beginner(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-    for name in ("verdict", "luck", "benefit", "fall"):
+    for name in ("verdict", "rule", "luck", "benefit", "fall"):
         if f"beginner_{name}_sentence" in ids:
             yield f"{{{{beginner_{name}_sentence}}}}"
 

@@ -1,6 +1,8 @@
 """The winner in each scenario, in sentences."""
 
-from desk.base.text import number, spaced
+from collections.abc import Sequence
+
+from desk.base.text import join_words, number, spaced
 from desk.figures.figures import Figure, format_measured
 from desk.figures.sheet import Sheet
 from desk.optimization.result import OptimizationResult, ScenarioOutcome
@@ -51,10 +53,25 @@ def describe_extremes(result: OptimizationResult) -> tuple[Figure, ...]:
         best = max(simulated, key=lambda o: o.benefit_bps.value)
         sheet.say("worst_sentence", f"The winner does worst {_world(result, worst)}, where it {_beside(worst)}.")
         sheet.say("best_sentence", f"The winner does best {_world(result, best)}, where it {_beside(best)}.")
+        sheet.say("losing_sentence", _losing(simulated))
         behind = [scenario_phrase(o.scenario) for o in simulated if o.benefit_bps.value < 0.0]
         if not behind:
             sheet.say("behind_sentence", "In no scenario is it behind a constant weight of the same volatility.")
     return sheet.figures
+
+
+def _losing(simulated: Sequence[ScenarioOutcome]) -> str:
+    """Where the wealth of the winner shrinks."""
+    growth = {o.scenario: o.winner.metrics.geometric_return.value for o in simulated}
+    losses = {name: value for name, value in growth.items() if value < 0.0}
+    if not losses:
+        least = min(growth, key=growth.__getitem__)
+        return (
+            f"In no scenario does the winner lose money on average over the years; it grows least "
+            f"{scenario_phrase(least)}, by {_percent(growth[least])} a year."
+        )
+    places = join_words([f"{scenario_phrase(name)} ({_percent(-value)} a year)" for name, value in losses.items()])
+    return f"On average over the years the winner loses money {places}, and in no other scenario."
 
 
 def _world(result: OptimizationResult, outcome: ScenarioOutcome) -> str:
