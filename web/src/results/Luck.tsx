@@ -1,16 +1,19 @@
 import { Text } from '@mantine/core';
 
+import { useCatalogueQuery } from '../api/catalogue';
 import type { Explanation, Result } from '../api/results';
 import { Panel } from '../app/Page';
 import { bps, number, percent } from '../numbers/format';
 import { Facts } from './Facts';
 import { FigureLink } from './FigureLink';
+import { limitsKept } from './limits';
 import { configurationWords, evidenceNeeds, evidenceValue, inBps, measured } from './numbers';
 import { Rows } from './Rows';
 
 /** The tests for luck, and the finalists that the winner was chosen from. */
 export function Luck({ result, explanation }: { result: Result; explanation: Explanation }) {
   const { luck, finalists, winner } = result;
+  const { data: catalogue } = useCatalogueQuery();
   if (!luck) return null;
   return (
     <>
@@ -89,7 +92,7 @@ export function Luck({ result, explanation }: { result: Result; explanation: Exp
                 }),
                 each.indistinguishable ? 'yes' : 'no',
                 each.plateau_passed ? 'passed' : 'failed',
-                each.feasible ? 'met' : 'broken',
+                limitsKept(each, catalogue?.limits ?? []),
               ],
             }))}
           />

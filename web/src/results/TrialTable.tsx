@@ -1,7 +1,8 @@
 import { Anchor, ScrollArea, Table, UnstyledButton } from '@mantine/core';
 
 import type { TrialPage } from '../api/results';
-import { NOTHING, number, title } from '../numbers/format';
+import { NOTHING, number } from '../numbers/format';
+import { limitsKept } from './limits';
 import classes from './results.module.css';
 import { configurationWords, inBps, metricValue } from './numbers';
 
@@ -21,8 +22,6 @@ interface Props {
 
 export function TrialTable({ rows, sort, descending, order, open, metrics, limits }: Props) {
   const columns = SHOWN.map((name) => ({ name, row: metrics.find((each) => each.name === name) }));
-  const broken = ({ breaches = [] }: Row) =>
-    breaches.map((name) => limits.find((each) => each.name === name)?.label ?? title(name)).join('; ');
   const heads = [
     { name: 'number', label: 'Trial' },
     { name: 'objective', label: 'Objective, bps' },
@@ -66,7 +65,7 @@ export function TrialTable({ rows, sort, descending, order, open, metrics, limit
                 </Table.Td>
               ))}
               <Table.Td pl="lg" className={classes.words}>
-                {row.feasible === null ? NOTHING : row.feasible ? 'met' : `broken: ${broken(row)}`}
+                {row.feasible === null ? NOTHING : limitsKept({ ...row, feasible: row.feasible }, limits)}
               </Table.Td>
             </Table.Tr>
           ))}

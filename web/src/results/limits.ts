@@ -1,4 +1,13 @@
-import { bps, number, percent } from '../numbers/format';
+import { bps, number, percent, title } from '../numbers/format';
+
+/** Whether a strategy keeps the limits, or which it breaks; `limits` has their labels. */
+export function limitsKept(
+  { feasible, breaches = [] }: { feasible: boolean; breaches?: readonly string[] },
+  limits: readonly { name: string; label: string }[],
+): string {
+  const labels = breaches.map((name) => limits.find((each) => each.name === name)?.label ?? title(name));
+  return feasible ? 'met' : ['broken', labels.join('; ')].filter(Boolean).join(': ');
+}
 
 /** The statistic of a limit in its unit; of the drawdown it is a probability. */
 export function limitValue(name: string, value: number): string {

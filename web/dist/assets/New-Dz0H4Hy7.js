@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-CudGjt8n.js";

@@ -1,1 +1,0 @@
-export{t as Component}from"./Strategy-BBa93VIS.js";
