@@ -317,7 +317,7 @@ async def test_a_question_about_luck_is_answered_as_it_was_asked(context, messag
     ("message", "first"),
     [
         ("how deep did it fall?", "The maximum drawdown of the portfolio was EUR"),
-        ("how much could I lose in a month?", "Over 21 sessions, a month, the loss exceeds EUR"),
+        ("how much could I lose in a month?", "Over 21 sessions, a month, the loss exceeds the value at risk of EUR"),
         ("what is its beta?", "The beta of the portfolio is"),
         ("which crisis was worst?", "Of the past crises"),
         ("risk of it", "The portfolio has a volatility of"),
@@ -335,7 +335,9 @@ async def test_the_level_and_horizon_of_the_losses_are_those_that_were_asked_for
     sentences = {f.id: str(f.value) for f in asked.figures if f.id == "risk_tail_sentence"}
     figures = {f.id: f for f in usual.figures}
     loss = format_figure(figures["risk_value_at_risk_99_10d_historical"])
-    assert sentences["risk_tail_sentence"].startswith("Over 10 sessions, two weeks, the loss exceeds EUR ")
+    assert sentences["risk_tail_sentence"].startswith(
+        "Over 10 sessions, two weeks, the loss exceeds the value at risk of EUR "
+    )
     assert f"({loss}) with a probability of 1%" in sentences["risk_tail_sentence"]
 
 
