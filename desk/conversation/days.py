@@ -13,6 +13,7 @@ _YEAR = re.compile(r"(?P<year>\d{4})")
 _FORMS = (
     _YEAR,
     re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?"),
+    re.compile(r"'(?P<short>\d\d)"),
     re.compile(r"(?P<month>\d{1,2})/(?P<year>\d{4})"),
     re.compile(r"(?:(?P<day>\d{1,2}) )?(?P<name>[a-z]+)\.? (?P<year>\d{4})"),
     re.compile(r"(?P<name>[a-z]+)\.? (?P<day>\d{1,2}) (?P<year>\d{4})"),
@@ -35,6 +36,11 @@ def find_crisis(text: str) -> HistoricalWindow | None:
     return next((each for each in HISTORICAL_WINDOWS if each.name == name), None)
 
 
+def _full_year(year: int) -> int:
+    """A year of two digits, as POSIX reads it."""
+    return year + (1900 if year >= 69 else 2000)
+
+
 def parse_day(field: str, quote: str, *, last: bool) -> date:
     """The first or the last day of a quoted day, month or year: "2005", "Mar 2005", "15 March 2005", "2005-03-15"."""
     text = " ".join(_ORDINAL.sub("", quote.lower()).replace(",", " ").split()).rstrip(".")
@@ -48,7 +54,7 @@ def parse_day(field: str, quote: str, *, last: bool) -> date:
     try:
         if month is None:
             raise InvalidInput(field, quote, reason=f"{parts['name']} is no month", allowed=_ALLOWED)
-        year = int(parts["year"])
+        year = int(parts["year"]) if parts.get("year") else _full_year(int(parts["short"]))
         day = int(parts.get("day") or (monthrange(year, month)[1] if last else 1))
         return date(year, month, day)
     except ValueError as error:

@@ -78,7 +78,7 @@ _PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "ne
 
 def _add_sentences(sheet: Sheet, n: int, regime: MarketRegime, day: str, figures: Sequence[Figure]) -> None:
     """The state of a market, its volatility, its trend and its fall, with the day on which they stand."""
-    name = INDEX_NAME if regime.asset.lower() == INDEX else regime.asset
+    name = _name(regime.asset)
     volatility, fall = (
         next(format_figure(f) for f in figures if f.id == f"regime_{n}_current_{measure}")
         for measure in ("volatility", "drawdown")
@@ -95,9 +95,13 @@ def _add_sentences(sheet: Sheet, n: int, regime: MarketRegime, day: str, figures
         sheet.say(f"{n}_{what}_sentence", f"{where} {name} {text}.")
 
 
+def _name(asset: str) -> str:
+    return INDEX_NAME if asset.lower() == INDEX else asset
+
+
 def _add_most_volatile(sheet: Sheet, assets: Assets, figures: Sequence[Figure]) -> None:
     """The assets by their latest volatility."""
-    names = assets.returns.assets
+    names = [*map(_name, assets.returns.assets)]
     latest = {f.id: f for f in figures}
     rows = [latest[f"regime_{n}_current_volatility"] for n in range(1, len(names) + 1)]
     ordered = sorted(zip(rows, names, strict=True), key=lambda row: -float(row[0].value))
@@ -106,7 +110,8 @@ def _add_most_volatile(sheet: Sheet, assets: Assets, figures: Sequence[Figure]) 
         then = "".join(f", then {name} with {format_figure(figure)}" for figure, name in others)
         sheet.say(
             "most_volatile_sentence",
-            f"{first} was the most volatile on {assets.last_day}, with {format_figure(most)} a year{then}.",
+            f"{first[:1].upper()}{first[1:]} was the most volatile on {assets.last_day}, with {format_figure(most)} a "
+            f"year{then}.",
         )
 
 

@@ -59,9 +59,7 @@ _SEARCHED: Final = _fields(Wish) - {"goal"}  # a name, and no amount
 _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
     "alternative": {"function": 1.0},
     "scenario": {"scenario": 1.2},
-    "benchmarks": {"template": 0.3, "asset": 0.0},
-    "summary": {"asset": 0.0},
-    "next_trade": {"asset": 0.0},
+    "benchmarks": {"template": 0.3},
     "data": {"worlds": 1.0},
     "years": {"date": 2.5},
 }
@@ -85,7 +83,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             senses="again change only yearly"),
     Ability("assess_risk", "assess_portfolio", build.assess,
             kinds={"asset": 0.5, "split": 0.5, "date": 0.3}, fields=frozenset({"amount", "loss"}),
-            senses=f"{_HOLDINGS} falls rises"),
+            senses=f"{_HOLDINGS} falls rises against"),
     Ability("compare_allocations", "compare_allocations", build.compare_allocations,
             kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0}, fields=frozenset({"amount"}),
             senses="change against again not"),
@@ -99,7 +97,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             senses=f"{_HOLDINGS} against alone previous last"),
     *(
         Ability("explain", "explain_result", build.explain, topic=topic,
-                kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})}, senses="previous last")
+                kinds={"run": 0.5, "worlds": 0.0, "asset": 0.0, **_TOPIC_KINDS.get(topic, {})}, senses="previous last")
         for topic in get_args(Topic)
     ),
     Ability("compare_results", "compare_results", build.compare_results,

@@ -245,6 +245,7 @@ def assess(form: Form) -> dict[str, Any]:
     shocks = shocks_of(form)
     if any(item.text.lower() == "beta" for item in form.items):  # every beta is to the index
         form.use(*(i for i in form.all("asset", "sp500") if {"to", "against", "vs", "versus"} & {*form.before(i, 2)}))
+        form.take("sense", "against")
     levels = {} if shocks else levels_of(form)
     compared = [i for i in form.all("asset")[1:] if "than" in form.before(i, 3)]  # "riskier than the index"
     form.use(*(i for i in compared if not any(form.near(i, number, 1) for number in form.all("number"))))
@@ -304,7 +305,7 @@ def _read_flows(form: Form, quotes: dict[str, Any]) -> None:
     money = [i for i in form.all("number") if is_money(i) or (i.unit == "plain" and i.size >= LEAST_MONEY)]
     loose = [i for i in money if period_of(form, i) is not None]
     if not payments and loose:
-        added = bool(ADDED & {*form.before(loose[0], 3)})
+        added = bool(ADDED & {*form.before(loose[0], 3)}) or " into the " in form.reading.plain
         if not added and not form.says(LASTING):
             form.ask("Is the money paid in or taken out?")
         payments = [("contribution" if added else "withdrawal", loose[0])]

@@ -16,8 +16,9 @@ EQUITY: Final = frozenset("stocks shares equities equity".split())
 """What is held beside cash: the index, and not each of the twenty shares."""
 MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
 SPANS: Final = frozenset("day week month quarter".split())
-FROM: Final = frozenset("since from after starting between".split())
-UNTIL: Final = frozenset("until till to before".split())
+FROM: Final = frozenset("since from after starting between start starts begin begins beginning".split())
+UNTIL: Final = frozenset("until till to before end ends ending stop stops stopping truncated cut".split())
+PREPOSITIONS: Final = frozenset("at in on with off".split())
 THROUGH: Final = frozenset("come came get got go gone went live lived been".split())
 """Words before "through 2008" that make it the time itself."""
 
@@ -27,7 +28,7 @@ def portfolio_of(form: Form, quotes: dict[str, Any]) -> dict[str, Any]:
     pairs = [pair for pair in form.pairs if pair.slot == "holding"]
     words = form.take("asset")
     names = list(dict.fromkeys(map(_held, [w for w in words if w.text.lower() != "stock"] or words)))  # "KO's stock"
-    shares = [share for split in form.take("split") for share in re.findall(r"\d+", split.value)]
+    shares = [share for split in form.take("split") for share in re.findall(r"[\d.]+", split.value)]
     held = form.focus.portfolio.holdings if form.focus.portfolio is not None else ()
     if shares and not names and len(held) == len(shares):
         names = [holding.asset for holding in held]
@@ -156,8 +157,9 @@ def window_of(form: Form) -> dict[str, str]:
         form.take("sense", "between")
         return {"first_day": dates[0][0], "last_day": dates[1][0]}
     for day, before in dates[: len(dates) == 1]:
-        if (FROM | UNTIL) & {*before[-1:]}:
-            return {"first_day" if before[-1] in FROM else "last_day": day}
+        turn = {*before[-1:]} if {*before[-1:]} - PREPOSITIONS else {*before}
+        if (FROM | UNTIL) & turn:
+            return {"first_day" if FROM & turn else "last_day": day}
         if form.offer in ("evaluate", "assess_risk") and (before[-1:] != ["through"] or before[0] in THROUGH):
             return {"first_day": day, "last_day": day}
     if dates:

@@ -19,9 +19,11 @@ RUN: Final = re.compile(
     rf"(?<![\w.]){_ID}{{6,32}}(?![\w%])|(?:(?<=run )|(?<=runs )|(?<=result )|(?<=results ))#?{_ID}{{4,5}}(?![\w%])|"
     rf"(?:(?<=\band )|(?<=\bvs )|(?<=\bas )|(?<=\bid )|(?<=\bsearch ))#?{_ID}{{4,5}}(?![\w%])"
 )
-SPLIT: Final = re.compile(r"(?<![\w./:-])\d{1,3}(?:\s?[/:-]\s?\d{1,3})+(?![\w/:%-])")
-MONTH: Final = re.compile(r"(?<![\w./-])(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}(?![\w/%])")
-"""A month of a year, as in "since 05/2003"."""
+SPLIT: Final = re.compile(
+    r"(?<![\w./:-])(?:\d{1,3}(?:\s?[/:-]\s?\d{1,3})+|0?\.\d{1,3}(?:\s?/\s?0?\.\d{1,3})+)(?![\w/:%-]|\.\d)"
+)
+MONTH: Final = re.compile(r"(?<![\w./-])(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}(?![\w/%])|(?<=since | from )'\d\d(?![\w%'])")
+"""A month of a year, as in "since 05/2003", or a year of two digits, as in "from '98"."""
 PEOPLE: Final = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau)\b\.? (?:[A-Z][\w'-]+ ?){1,2}(?:, (?:aged )?[1-9]\d(?=,| and\b))?|"
     r"\b[A-Z][\w'-]+ (?:family|family's|foundation|trust|estate|account|mandate)\b"
@@ -55,7 +57,7 @@ NAMED: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?<![\w'])['\"](?P<name>[^'\"]{2,60})['\"](?!\w)",
-        rf"\b(?:called(?! (?:me|us|him|her|back|for|on)\b)|named|call(?:ed)? (?:it|this|that)|name (?:it|this|that)|"
+        rf"\b(?:called(?! (?:me|us|him|her|back|for|on)\b)|named|labell?ed|(?:call|called|name) (?:it|this|that)|"
         rf"name:|with the name(?: of)?|(?:under|by)(?: the)? name(?: of)?),?:? {_NAME}",
         rf"\b(?:save|keep|store|remember|bookmark|archive|pin|clone|copy|duplicate)\b[^.;,\"']{{0,40}}?"
         rf"\b(?:as|under|to|into) (?!the\b|a\b|my\b|it\b){_NAME}",
@@ -253,7 +255,7 @@ def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:
     for match in RUN.finditer(folded):
         yield "run", match[0].lstrip("#"), *match.span(), None
     for match in SPLIT.finditer(folded):
-        if sum(map(int, re.findall(r"\d+", match[0]))) == 100:
+        if abs(sum(map(float, re.findall(r"[\d.]+", match[0]))) - (1.0 if "." in match[0] else 100.0)) < 1e-9:
             yield "split", match[0], *match.span(), None
     ranges = [match.span(group) for match in YEARS.finditer(folded) for group in (1, 2)]
     for start, end in ranges or [match.span() for match in MONTH.finditer(folded)]:

@@ -107,12 +107,12 @@ LIKELY: Final = 1.0
 TRUST, ENOUGH, SAID = 0.8, 1.5, 1.5
 """Weight of the second opinion; weight, and evidence of the words alone, from which an ability may act."""
 LEARNED, SPEAKS = 0.6, 0.1
-"""Probability from which a question uses the words that were learned for it; weight from which one speaks for it."""
+"""Probability from which a question uses the words that were learned for it; weight above which one speaks for it."""
 SURE, SURELY = 0.8, 0.1
 """Probability from which the second opinion is sure, and the least evidence then."""
 MARGIN, NARROW = 1.0, 0.4
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
-LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
+LEAST_CHANCE, LIKELY_PART, LIKELY_TOPIC = 0.1, 0.3, 0.15
 """Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
 LIKELY_AS: Final = 0.8
 """Chance beside that of each other reading that uses all words."""
@@ -286,14 +286,15 @@ def _proposals(reading: Reading, talk: Conversation) -> list[Proposal]:
         proposal.model_copy(update={"chance": chance / most, "sure": chance >= SURE})
         for ability in ABILITIES
         for chance in (likely.get(ability.topic or ability.tool, most),)
-        if (proposal := _proposal(ability, reading, talk, likely=chance >= LEARNED)) is not None
+        if (proposal := _proposal(ability, reading, talk, chance)) is not None
     ]
     return sorted(proposals, key=lambda p: -p.rank)
 
 
-def _proposal(ability: Ability, reading: Reading, talk: Conversation, *, likely: bool) -> Proposal | None:
+def _proposal(ability: Ability, reading: Reading, talk: Conversation, chance: float) -> Proposal | None:
     division = parse(reading, talk.lexicon, ability.accepts)
-    if not any(item.kind in SAYING or item.kind in ability.kinds for item in division.items):
+    said = any(item.kind in SAYING or item.kind in ability.kinds for item in division.items)
+    if not said and (chance < LIKELY_TOPIC or not (ability.topic or ability.tool in ASKED)):
         return None
     last = _last(ability, talk, division)
     form = Form(division.reading, division.items, focus=talk.focus, fields=ability.fields, offer=ability.offer,
@@ -316,21 +317,20 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation, *, likely:
         offer=ability.offer,
         call=Call(tool=ability.tool, arguments=arguments),
         evidence=evidence,
-        unused=tuple(
-            item.text for item in form.leftover() if not _told(item, ability, form.reading, talk, likely=likely)
-        )
+        unused=tuple(item.text for item in form.leftover() if not _told(item, ability, form.reading, talk, chance))
         + _broken_names(ability, division, talk.lexicon),
         questions=tuple(dict.fromkeys(form.questions)),
         doubts=tuple(dict.fromkeys(form.doubts)),
     )
 
 
-def _told(item: Item, ability: Ability, reading: Reading, talk: Conversation, *, likely: bool) -> bool:
-    """Whether a question uses what no argument does: words that speak for what it likely means."""
+def _told(item: Item, ability: Ability, reading: Reading, talk: Conversation, chance: float) -> bool:
+    """Whether a question uses what no argument does: words that speak for what it likely, or surely, means."""
     meaning = ability.topic or (ability.tool if ability.tool in ASKED else None)
-    if not likely or meaning is None or item.kind not in WORDS:
+    if chance < LEARNED or meaning is None or item.kind not in WORDS:
         return False
-    return all(talk.opinion.weight(word.stem, meaning) >= SPEAKS for word in reading.words[item.first : item.last])
+    least = SPEAKS if chance < SURE else -math.inf  # where it is sure, every word that it knows is told
+    return all(talk.opinion.weight(word.stem, meaning) > least for word in reading.words[item.first : item.last])
 
 
 WORDS: Final = frozenset({"unknown", "amount", "sense", "term"})
@@ -369,7 +369,9 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     first = next(iter(whole), None)
     if first is None or first.chance < LEAST_CHANCE:
         return None
-    if first.weight < (SURELY if first.sure else ENOUGH) or first.evidence < (SURELY if first.sure else SAID):
+    sure = first.sure and first.call.tool == "explain_result"  # which costs nothing and is kept nowhere
+    weight, evidence = (-math.inf, -math.inf) if sure else (SURELY, SURELY) if first.sure else (ENOUGH, SAID)
+    if first.weight < weight or first.evidence < evidence:
         return None
     alike = {p.call.tool for p in whole[:2]} == {"explain_result"}  # another topic of the same result
     margin = NARROW if alike else MARGIN

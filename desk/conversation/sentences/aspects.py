@@ -23,7 +23,7 @@ ASPECTS: Final = {
     "goal": r"reach\w*|goal|get (?:to|from)|hit|target|becomes?|turns? into|grows? to|make it to|double|"
     r"end (?:up )?with at least",
     "count": r"how (?:often|many)|number of|share of|losing|negative",
-    "fee": r"fees?|charges?|ter|expense ratio",
+    "fee": r"(?<!and a )(?<!with a )fees?|charges?|ter|expense ratio",
     "loss_size": r"how (?:much|bad|low|far)[\w ,.%]*(?:lose|loss|down|less|get)|worst case|bad (?:case|luck)",
     "loss": r"lose|losing|loss|less than (?:i|we) (?:paid|put)",
     "certainty_of_risk": r"rely|trust\w*|back-?tests?|did (?:it|that|the var) hold",

@@ -192,6 +192,8 @@ _RIVALS: Final = (
 
 def _benchmarks(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
+    if asks("timing", message) and "benchmarks_same_volatility_sentence" in ids:
+        return "{{benchmarks_same_volatility_sentence}}"
     for aspect, names in _RIVALS:
         known = [f"benchmarks_{name}_sentence" for name in names if f"benchmarks_{name}_sentence" in ids]
         if known and asks(aspect, message):

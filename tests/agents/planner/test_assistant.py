@@ -602,7 +602,7 @@ async def test_every_topic_of_every_result_has_an_answer(context, colour) -> Non
 
 
 async def test_a_met_mandate_and_an_infeasible_one_are_distinguished(context) -> None:
-    assert "The winner keeps every limit: the drawdown limit of" in await describe_call(
+    assert "The winner keeps the only limit in force: the drawdown limit of" in await describe_call(
         context, explain_result, topic="limits", run="green"
     )
     assert "The limit that binds is" in await describe_call(context, explain_result, topic="limits", run="infeasible")

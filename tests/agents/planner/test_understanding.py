@@ -154,7 +154,13 @@ def test_money_that_is_held_and_the_same_sum_that_is_wanted_are_two_things() -> 
 
 @pytest.mark.parametrize(
     ("text", "days"),
-    [("and in 2008?", ("2008", "2008")), ("since 2005", ("2005", None)), ("from 2000 to 2003?", ("2000", "2003"))],
+    [
+        ("and in 2008?", ("2008", "2008")),
+        ("since 2005", ("2005", None)),
+        ("from 2000 to 2003?", ("2000", "2003")),
+        ("since '98", ("'98", None)),
+        ("start on 3 March 2001", ("3 March 2001", None)),
+    ],
 )
 def test_a_portfolio_has_its_days(text: str, days: tuple[str | None, str | None]) -> None:
     [(tool, arguments)] = calls_of(text, RISK)
@@ -289,6 +295,9 @@ def test_a_word_without_a_use_is_asked_about(text: str, focus: Focus, word: str)
         ("simulate $2m in the S&P 500 for 25 years, taking out 4% a year", "simulate_wealth",
          {"plan": {"portfolio": {"amount": "$2m", "holdings": [{"asset": "sp500"}]}, "years": "25 years",
                    "withdrawal": "4% a year"}}),
+        ("risk of 0.5/0.3/0.2 in MSFT/JNJ/XOM", "assess_portfolio",
+         {"portfolio": {"holdings": [{"asset": "MSFT", "weight": "0.5"}, {"asset": "JNJ", "weight": "0.3"},
+                                     {"asset": "XOM", "weight": "0.2"}]}}),
         ("ES 97.5 over 10d: 30 AAPL 30 AMD 40 XOM", "assess_portfolio", {"level": "97.5", "horizon": "10d"}),
         ("beta of AAPL to the index", "assess_portfolio", {"portfolio": {"holdings": [{"asset": "AAPL"}]}}),
         ("save it as Keller family", "save_strategy", {"name": "Keller family"}),

@@ -18,6 +18,8 @@ from desk.conversation.days import parse_day
         ("March 15th, 2005", date(2005, 3, 15), date(2005, 3, 15)),
         ("15 march 2005", date(2005, 3, 15), date(2005, 3, 15)),
         ("2005-03-15", date(2005, 3, 15), date(2005, 3, 15)),
+        ("'98", date(1998, 1, 1), date(1998, 12, 31)),
+        ("'08", date(2008, 1, 1), date(2008, 12, 31)),
     ],
 )
 def test_a_year_and_a_month_have_a_first_and_a_last_day(quote, first, last) -> None:

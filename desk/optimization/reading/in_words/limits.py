@@ -19,9 +19,10 @@ def describe_limits(result: OptimizationResult) -> tuple[Figure, ...]:
         return sheet.figures
     broken = list(dict.fromkeys(limit_label(check.limit) for check in result.limits if not check.passed))
     binding = list(dict.fromkeys(limit_label(check.limit) for check in result.limits if check.binds))
-    kept = f"breaks {join_words(broken)}" if broken else "keeps every limit"
-    bounds = join_words([*dict.fromkeys(map(_limit, result.limits))])
-    sheet.say("kept_sentence", f"The winner {kept}: {bounds}." if not broken else f"The winner {kept}.")
+    bounds = [*dict.fromkeys(map(_limit, result.limits))]
+    every = "every limit" if bounds[1:] else "the only limit in force"
+    kept = f"breaks {join_words(broken)}" if broken else f"keeps {every}"
+    sheet.say("kept_sentence", f"The winner {kept}: {join_words(bounds)}." if not broken else f"The winner {kept}.")
     sheet.say(
         "binding_sentence",
         f"{'The limits that bind are' if binding[1:] else 'The limit that binds is'} {join_words(binding)}: other "
