@@ -251,6 +251,8 @@ def assess(form: Form) -> dict[str, Any]:
     form.use(*(i for i in compared if not any(form.near(i, number, 1) for number in form.all("number"))))
     quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
+    if any(pair.slot == "amount" and {"lose", "losing"} & {*form.before(pair.amount)} for pair in form.pairs):
+        form.ask("Which share of the portfolio is the loss? Name it in percent.")
     portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")
     alone = {shock["factor"] for shock in shocks} - {"sp500"}
     if not portfolio.get("holdings") and form.focus.portfolio is None and len(alone) == 1:

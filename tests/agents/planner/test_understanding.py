@@ -54,6 +54,16 @@ def test_half_the_trials_is_no_number_of_trials() -> None:
     assert calls_of("half the trials", RESULT) == []
 
 
+@pytest.mark.parametrize("text", ["what would have to happen for us to lose EUR 2m?", "how could we lose EUR 2m?"])
+def test_money_that_is_lost_is_not_what_is_held(text: str) -> None:
+    assert calls_of(text, RISK) == []
+
+
+def test_a_greeting_again_repeats_no_search() -> None:
+    [(_, arguments)] = calls_of("hi again! find the best rule for the S&P 500 with 12% drawdown, monthly", RESULT)
+    assert arguments["wish"]["base"] == "new"
+
+
 @pytest.mark.parametrize(("quote", "direction"), [("minus 39%", "falls"), ("-39%", "falls"), ("+10%", "rises")])
 def test_a_signed_move_of_the_index_is_a_shock_of_the_portfolio(quote: str, direction: str) -> None:
     [(tool, arguments)] = calls_of(f"Index {quote}. Loss?", RISK)
