@@ -18,6 +18,8 @@ MOST_OBSERVATIONS = 50_000
 MOST_HOLDINGS = 5_000
 """Days on which holdings may be set."""
 MOST_ASSETS = 50
+UNNAMED = "Holdings"
+"""Title of a portfolio without a name."""
 
 Subject: TypeAlias = Literal["asset", "portfolio", "holdings", "job", "series"]
 TearsheetTable: TypeAlias = Literal["statistics", "series", "drawdowns", "months", "years", "crises"]

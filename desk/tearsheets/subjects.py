@@ -16,7 +16,7 @@ from desk.portfolios.repository import load_portfolio
 from desk.portfolios.schemas import Portfolio
 from desk.tearsheets.assets import AssetLevels, common_days, load_asset, load_assets
 from desk.tearsheets.levels import Levels, cash_returns, given_levels
-from desk.tearsheets.schemas import DatedHoldings, TearsheetRequest
+from desk.tearsheets.schemas import UNNAMED, DatedHoldings, TearsheetRequest
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.errors import DataError
 from quant.performance.held_weights import held_returns
@@ -202,7 +202,7 @@ def _drifting(
     first = rows[0]
     return SubjectSeries(
         levels=Levels(days[first:], np.concatenate([[1.0], np.cumprod(1.0 + held.returns)]), "holdings"),
-        title="Holdings over time" if len(holdings) > 1 else "Holdings",
+        title="Holdings over time" if len(holdings) > 1 else UNNAMED,
         source=_sources(assets),
         caveats=("Weights drift with prices between the given days; trades cost nothing.", *unused, *_caveats(assets)),
         weights=_exposure(held.weights, names),

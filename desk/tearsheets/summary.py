@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from desk.base.text import number, plural
 from desk.figures.figures import Figure, format_figure
 from desk.figures.sheet import sentence_figure
-from desk.tearsheets.schemas import TearsheetDocument
+from desk.tearsheets.schemas import UNNAMED, TearsheetDocument
 from quant.numeric.frozen import Frozen
 
 
@@ -51,13 +51,14 @@ def _in_words(document: TearsheetDocument) -> Iterator[Figure]:
     growth, volatility, fall = (shown.get(f"tearsheet_{name}") for name in ("cagr", "volatility", "max_drawdown"))
     if growth is None or volatility is None or fall is None:
         return
-    subject = shown.get("tearsheet_title", document.subject)
+    title = str(shown.get("tearsheet_title", document.subject))
+    subject = "the portfolio" if title == UNNAMED else title
     text = (
         f"From {document.first_day} to {document.last_day} {subject} grew {growth} a year, with a volatility "
         f"of {volatility} and a maximum drawdown of {fall}."
     )
     yield sentence_figure("tearsheet_sentence", text, "show_tearsheet.sentence")
-    yield from _rows_in_words(document, str(subject), growth)
+    yield from _rows_in_words(document, subject, growth)
 
 
 def _rows_in_words(document: TearsheetDocument, subject: str, growth: str) -> Iterator[Figure]:
@@ -67,7 +68,7 @@ def _rows_in_words(document: TearsheetDocument, subject: str, growth: str) -> It
     if document.benchmark is not None and own is not None and other is not None:
         theirs = f"{number(100.0 * other, 1)}%"
         pace = "as fast as" if theirs == growth else "faster than" if own > other else "more slowly than"
-        text = f"{subject} grew {pace} {document.benchmark}: {growth} a year against {theirs}."
+        text = f"{subject[:1].upper()}{subject[1:]} grew {pace} {document.benchmark}: {growth} a year against {theirs}."
         yield sentence_figure("tearsheet_versus_sentence", text, "show_tearsheet.versus_sentence")
     years = [(row.value, row.year) for row in document.years]
     if years:

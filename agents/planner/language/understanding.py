@@ -160,7 +160,8 @@ def _interpret(reading: Reading, talk: Conversation, joined: list[Proposal]) -> 
     replaced = _replaced(reading, talk)
     outside = parse(reading, talk.lexicon, lambda meaning: meaning.kind in SCOPE).all("beyond")
     acts = any(not talk.lexicon.frames(item.text) for item in outside)  # "for a meeting" frames a wish
-    chosen = replaced[0] if len(replaced) == 1 else None if acts else _decide(proposals)
+    decided = _decide(proposals)
+    chosen = replaced[0] if len(replaced) == 1 else None if acts and not (decided and decided.sure) else decided
     refers = joined and _refers(reading, chosen, joined[0])
     if chosen is not None and not refers:
         return Interpretation(calls=(chosen.call,))
@@ -344,6 +345,7 @@ def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[
     kinds = {"function", "template", "method", "estimator", "covariance"} - ability.kinds.keys()
     names = parse(division.reading, lexicon, lambda meaning: meaning.kind in kinds).items
     whole = [item for item in division.items if item.last - item.first > 1]
+    whole += [replace(i, last=i.last + 1) for i in division.items if i.kind == "term"]  # "a CPPI strategy" is a CPPI
     return tuple(
         name.text
         for name in names

@@ -28,7 +28,8 @@ ASPECTS: Final = {
     "loss": r"lose|losing|loss|less than (?:i|we) (?:paid|put)",
     "certainty_of_risk": r"rely|trust\w*|back-?tests?|did (?:it|that|the var) hold",
     "reverse": r"what would it take|most likely way|reverse|probab\w+|chances?|how likely|odds",
-    "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* (?:falls?|drops?|crash\w*|loses?)",
+    "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* "
+    r"(?:falls?|fell|drop(?:s|ped)?|crash\w*|loses?|lost|declined?s?)",
     "shortfall": r"cvar|es|expected shortfall|shortfall|tail loss|average loss|mean loss",
     "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|9\d(?:\.\d+)? ?(?:%|per ?cent)|"
     r"(?:one|a|per|next|ten|bad|worst|\d+) ?-?(?:day|session|week|month)s?(?! rule)",

@@ -18,7 +18,7 @@ _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
 
 
-_MOVE = r"(?:falls?|drops?|crash\w*|declines?|slumps?)"
+_MOVE = r"(?:falls?|fell|fallen|drop(?:s|ped)?|crash\w*|declined?s?|slump(?:s|ed)?)"
 _SHARE = r"(?<![\d.])(?!9\d)\d{1,2}(?:\.\d+)? ?%"
 MOVE = re.compile(rf"{_SHARE}[^.?!]{{0,30}}\b{_MOVE}\b|\b(?:{_MOVE}|loses?)\b[^.?!]{{0,40}}{_SHARE}", re.IGNORECASE)
 """A message about a move of given size; 95% is a level."""
@@ -144,9 +144,10 @@ def describe_market(result: MarketAnalysis, message: str) -> Iterator[str]:
     alone = len(result.regimes) == 1
     if not alone and asks("volatility", message):
         yield f"{{{{regime_{'most_volatile' if asks('most', message) else 'moods'}_sentence}}}}"
-    both = asks("trend", message) and asks("fallen", message)  # which the usual first sentence tells
+    several = [aspect for aspect in ("trend", "fallen", "volatility") if asks(aspect, message)][1:]
     for n, regime in enumerate(result.regimes[:_SPOKEN], 1):
-        yield from answering_first(_describe_regime(n, regime), "" if both else message)
+        # the usual first sentence tells all of them
+        yield from answering_first(_describe_regime(n, regime), "" if several else message)
     if not alone:
         yield "The mean correlation of the assets over all days used is {{regime_correlation}}."
     if len(result.regimes) > _SPOKEN:

@@ -156,6 +156,7 @@ def named(figures: tuple[Figure, ...], id_: str) -> str:
         ("are they diversified?", "AAPL and KO hardly move together, so they are well diversified: "),
         ("how bad could a really bad month get?", "Over 21 sessions, a month, the loss exceeds "),
         ("how much can 60% AAPL and 40% KO lose in a month at 95%?", "Over 21 sessions, a month, the loss exceeds "),
+        ("what would I lose if the S&P 500 fell by 20%?", "If the S&P 500 falls by 20%, the portfolio loses "),
         ("can I rely on that value at risk?", "A value at risk announced every day"),
         ("how likely is it to lose as much?", "A loss of 10.0% or more within 21 sessions has a probability of "),
     ],
@@ -274,6 +275,7 @@ async def test_a_question_about_simulated_wealth_is_answered_first(message, firs
         ),
         (["AAPL"], "is Apple in an uptrend?", r"On [\d-]+, .*, AAPL had a (rising|flat|falling) trend"),
         (["XOM"], "how far below its peak is it?", r"On [\d-]+, .*, XOM stood [\d.]+% below its peak"),
+        (["XOM"], "how nervous is it, and where is the trend?", r"On .* with a \w+ trend, .* its volatility was"),
         (["XOM"], "trend up or down, and how far below its peak?", r"On .* with a \w+ trend, [\d.]+% below its peak"),
         (
             ["AAPL", "KO", "XOM"],
