@@ -36,7 +36,7 @@ def describe_risk(volatility: float, deepest: float | None, month: float | None,
     parts = [
         f"a volatility of {_share(volatility)} a year",
         *([] if deepest is None else [f"a maximum drawdown of {_loss(deepest, money)} on history"]),
-        *([] if month is None else [f"a loss beyond {_loss(month, money)} in one month of 20"]),
+        *([] if month is None else [f"one month in 20 with a loss beyond {_loss(month, money)}"]),
     ]
     return f"The portfolio has {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
 

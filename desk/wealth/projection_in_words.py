@@ -18,11 +18,11 @@ def add_sentences(sheet: Sheet, plan: SavingsPlan, summary: WealthSummary, witho
     years = plural(plan.years, "year")
     bad, ordinary, good = (_money(plan, _real(summary, level)) for level in (BAD, ORDINARY, GOOD))
     left = _real(summary, BAD) >= HALF
-    poor = f"{bad} with bad luck (one path of 20 ends lower)" if left else "nothing with bad luck (one path of 20)"
+    poor = f"{bad} with bad luck (one path in 20 ends lower)" if left else "nothing with bad luck (one path in 20)"
     sheet.say(
         "sentence",
         f"After {years} you would have {ordinary} in today's money with ordinary luck, {poor} and {good} with good "
-        "luck (one path of 20 ends higher).",
+        "luck (one path in 20 ends higher).",
     )
     if summary.goal_probability is not None and plan.goal is not None:
         chance = summary.goal_probability
@@ -74,14 +74,14 @@ def _bad(plan: SavingsPlan, summary: WealthSummary, years: str) -> str:
     lost = plan.amount - bad
     out = " and after what is taken out" if plan.withdrawal else ""
     if bad < HALF:
-        return f"With bad luck, in one path of 20 or more, nothing is left after {years}{out}."
+        return f"With bad luck, in one path in 20 or more, nothing is left after {years}{out}."
     size = (
         f", which is {_money(plan, lost)} ({_percent(lost / plan.amount)}) less than at the start"
         if lost > 0.0 and not plan.contribution
         else ""
     )
     return (
-        f"With bad luck, in one path of 20, {_money(plan, bad)} or less is left after {years} in today's "
+        f"With bad luck, in one path in 20, {_money(plan, bad)} or less is left after {years} in today's "
         f"money{out}{size}."
     )
 

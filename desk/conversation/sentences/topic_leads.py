@@ -74,11 +74,11 @@ def _against(findings: Findings, message: str) -> str | None:
     values = {figure.id: figure.value for figure in findings.figures}
     if asks("favour", message) and "benefit_bps" in values:
         opening = {
-            "positive": "For it speaks that it beats a constant weight of the same volatility",
+            "positive": "In its favour, it beats a constant weight of the same volatility",
             "negative": "Nothing speaks for it, as it does not beat a constant weight of the same volatility",
             "unclear": "Little speaks for it, as it hardly differs from a constant weight of the same volatility",
         }[findings.benefit or "unclear"]
-        against = f"; against it speaks luck, as {_CHANCE}" if "winner_p" in values else ""
+        against = f"; luck speaks against it, as {_CHANCE}" if "winner_p" in values else ""
         return f"{opening}: after costs the benefit is {{{{benefit_bps}}}}{against}."
     if "winner_p" not in values or float(values["winner_p"]) < SIGNIFICANT:
         return None

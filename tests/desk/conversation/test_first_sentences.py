@@ -243,7 +243,7 @@ async def test_mixes_that_are_level_at_what_is_shown_are_not_told_apart() -> Non
     [
         ("will it last?", r"The money is .* the 20 years: the probability that it runs out is"),
         ("does it reach the goal?", r"Reaching USD 800,000 in today's money after 20 years is"),
-        ("how much could I lose?", r"With bad luck, in one path of 20( or more)?, "),
+        ("how much could I lose?", r"With bad luck, in one path in 20( or more)?, "),
         ("could I get less than I put in?", r"The probability of getting less out after 20 years"),
         ("what does the fee cost me?", r"A fee of 1% a year takes USD [\d,]+ off the wealth after 20 years"),
         ("how deep could it fall on the way?", r"On the way wealth falls by"),
