@@ -22,8 +22,8 @@ LARGEST_HEAD = 32_768
 HEAD_SECONDS = 30.0
 """Seconds in which the head of a request must arrive."""
 SWITCH_SECONDS = 0.0005
-"""After which a thread that computes an answer gives way to the event loop; after each of Python's own 5 ms, a socket
-sends one event of a burst."""
+"""After which a thread that computes an answer lets the event loop go on; with Python's own 5 ms it would send an event
+of a burst every 5 ms."""
 PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
 ADDRESS_ERRORS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """Errors of one address; a name such as localhost has several, of which one suffices."""

@@ -74,7 +74,7 @@ def _bad(plan: SavingsPlan, summary: WealthSummary, years: str) -> str:
     lost = plan.amount - bad
     out = " and after what is taken out" if plan.withdrawal else ""
     if bad < HALF:
-        return f"With bad luck, in one path in 20 or more, nothing is left after {years}{out}."
+        return f"With bad luck, in at least one path in 20, nothing is left after {years}{out}."
     size = (
         f", which is {_money(plan, lost)} ({_percent(lost / plan.amount)}) less than at the start"
         if lost > 0.0 and not plan.contribution

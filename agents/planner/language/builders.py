@@ -32,6 +32,7 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 }  # fmt: skip
 """What a share is for in strategies with one share only, which needs no name."""
 COMPARING: Final = frozenset("vs versus against compare compared beat beats beaten outperform outperformed".split())
+PAID_IN: Final = re.compile(r"\binto the (?:portfolio|fund|plan|index|scheme|pot|trust|endowment)\b")
 ADDED: Final = frozenset("plus add adds adding save saves saving".split())
 NEEDED: Final = frozenset(
     "need needs want wants like require requires aim aims target chance chances odds probability into".split()
@@ -244,15 +245,15 @@ def add_scenario(form: Form) -> dict[str, Any]:
 def assess(form: Form) -> dict[str, Any]:
     shocks = shocks_of(form)
     if any(item.text.lower() == "beta" for item in form.items):  # every beta is to the index
-        form.use(*(i for i in form.all("asset", "sp500") if {"to", "against", "vs", "versus"} & {*form.before(i, 2)}))
-        form.take("sense", "against")
+        index = [i for i in form.all("asset", "sp500") if {"to", "against", "vs", "versus"} & {*form.before(i, 2)}]
+        form.use(*index, *(form.all("sense", "against") if index else ()))
     levels = {} if shocks else levels_of(form)
     compared = [i for i in form.all("asset")[1:] if "than" in form.before(i, 3)]  # "riskier than the index"
     form.use(*(i for i in compared if not any(form.near(i, number, 1) for number in form.all("number"))))
     quotes = form.match({}, holdings=True)
     form.take("amount", "loss")
     if any(pair.slot == "amount" and {"lose", "losing"} & {*form.before(pair.amount)} for pair in form.pairs):
-        form.ask("Which share of the portfolio is the loss? Name it in percent.")
+        form.ask("What share of the portfolio is that loss? Please give it in percent.")
     portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")
     alone = {shock["factor"] for shock in shocks} - {"sp500"}
     if not portfolio.get("holdings") and form.focus.portfolio is None and len(alone) == 1:
@@ -307,7 +308,7 @@ def _read_flows(form: Form, quotes: dict[str, Any]) -> None:
     money = [i for i in form.all("number") if is_money(i) or (i.unit == "plain" and i.size >= LEAST_MONEY)]
     loose = [i for i in money if period_of(form, i) is not None]
     if not payments and loose:
-        added = bool(ADDED & {*form.before(loose[0], 3)}) or " into the " in form.reading.plain
+        added = bool(ADDED & {*form.before(loose[0], 3)} or PAID_IN.search(form.reading.plain))
         if not added and not form.says(LASTING):
             form.ask("Is the money paid in or taken out?")
         payments = [("contribution" if added else "withdrawal", loose[0])]

@@ -16,9 +16,11 @@ EQUITY: Final = frozenset("stocks shares equities equity".split())
 """What is held beside cash: the index, and not each of the twenty shares."""
 MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
 SPANS: Final = frozenset("day week month quarter".split())
-FROM: Final = frozenset("since from after starting between start starts begin begins beginning".split())
-UNTIL: Final = frozenset("until till to before end ends ending stop stops stopping truncated cut".split())
-PREPOSITIONS: Final = frozenset("at in on with off".split())
+FROM: Final = frozenset("since from after starting between".split())
+UNTIL: Final = frozenset("until till to before".split())
+TURNS: Final = {"start": "first_day", "starting": "first_day", "begin": "first_day", "beginning": "first_day",
+                "end": "last_day", "ending": "last_day", "truncated": "last_day"}  # fmt: skip
+"""Words before "on" or "at" a day that it begins or ends."""
 THROUGH: Final = frozenset("come came get got go gone went live lived been".split())
 """Words before "through 2008" that make it the time itself."""
 
@@ -157,9 +159,10 @@ def window_of(form: Form) -> dict[str, str]:
         form.take("sense", "between")
         return {"first_day": dates[0][0], "last_day": dates[1][0]}
     for day, before in dates[: len(dates) == 1]:
-        turn = {*before[-1:]} if {*before[-1:]} - PREPOSITIONS else {*before}
-        if (FROM | UNTIL) & turn:
-            return {"first_day" if FROM & turn else "last_day": day}
+        if (FROM | UNTIL) & {*before[-1:]}:
+            return {"first_day" if before[-1] in FROM else "last_day": day}
+        if before[1:] in (["on"], ["at"], ["in"]) and before[0] in TURNS:
+            return {TURNS[before[0]]: day}
         if form.offer in ("evaluate", "assess_risk") and (before[-1:] != ["through"] or before[0] in THROUGH):
             return {"first_day": day, "last_day": day}
     if dates:

@@ -57,7 +57,7 @@ NAMED: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?<![\w'])['\"](?P<name>[^'\"]{2,60})['\"](?!\w)",
-        rf"\b(?:called(?! (?:me|us|him|her|back|for|on)\b)|named|labell?ed|(?:call|called|name) (?:it|this|that)|"
+        rf"\b(?:called(?! (?:me|us|him|her|back|for|on)\b)|named|call(?:ed)? (?:it|this|that)|name (?:it|this|that)|"
         rf"name:|with the name(?: of)?|(?:under|by)(?: the)? name(?: of)?),?:? {_NAME}",
         rf"\b(?:save|keep|store|remember|bookmark|archive|pin|clone|copy|duplicate)\b[^.;,\"']{{0,40}}?"
         rf"\b(?:as|under|to|into) (?!the\b|a\b|my\b|it\b){_NAME}",

@@ -112,7 +112,9 @@ SURE, SURELY = 0.8, 0.1
 """Probability from which the second opinion is sure, and the least evidence then."""
 MARGIN, NARROW = 1.0, 0.4
 """Weight by which it must be ahead of every other reading that uses all words; of other topics of a result."""
-LEAST_CHANCE, LIKELY_PART, LIKELY_TOPIC = 0.1, 0.3, 0.15
+LIKELY_TOPIC: Final = 0.15
+"""Probability from which a question without a phrase of its topic is considered."""
+LEAST_CHANCE, LIKELY_PART = 0.1, 0.3
 """Chance beside the likeliest ability from which one is acted on; of a part of a message, and of one to offer."""
 LIKELY_AS: Final = 0.8
 """Chance beside that of each other reading that uses all words."""
@@ -326,16 +328,22 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation, chance: fl
 
 
 def _told(item: Item, ability: Ability, reading: Reading, talk: Conversation, chance: float) -> bool:
-    """Whether a question uses what no argument does: words that speak for what it likely, or surely, means."""
+    """Whether a question uses what no argument does: words that speak for it, or any known ones where it is sure."""
     meaning = ability.topic or (ability.tool if ability.tool in ASKED else None)
     if chance < LEARNED or meaning is None or item.kind not in WORDS:
         return False
-    least = SPEAKS if chance < SURE else -math.inf  # where it is sure, every word that it knows is told
-    return all(talk.opinion.weight(word.stem, meaning) > least for word in reading.words[item.first : item.last])
+    return all(
+        talk.opinion.weight(word.stem, meaning) > (SPEAKS if chance < SURE or word.text in ORDERS else -math.inf)
+        for word in reading.words[item.first : item.last]
+    )
 
 
 WORDS: Final = frozenset({"unknown", "amount", "sense", "term"})
 """Kinds of words that a question may use without an argument."""
+ORDERS: Final = frozenset(
+    "raise lower set start stop rerun redo run launch cancel save delete remove increase reduce add open".split()
+)
+"""Words that may order something, of which a question uses those alone that speak for what it means."""
 ASKED: Final = frozenset({"show_tearsheet", "list_results", "list_saved", "analyse_market", "define_term"})
 """Tools without amounts, beside questions about a result, that use the words that were learned for them."""
 

@@ -23,13 +23,13 @@ ASPECTS: Final = {
     "goal": r"reach\w*|goal|get (?:to|from)|hit|target|becomes?|turns? into|grows? to|make it to|double|"
     r"end (?:up )?with at least",
     "count": r"how (?:often|many)|number of|share of|losing|negative",
-    "fee": r"(?<!and a )(?<!with a )fees?|charges?|ter|expense ratio",
+    "fee": r"fees?|charges?|ter|expense ratio",
     "loss_size": r"how (?:much|bad|low|far)[\w ,.%]*(?:lose|loss|down|less|get)|worst case|bad (?:case|luck)",
     "loss": r"lose|losing|loss|less than (?:i|we) (?:paid|put)",
     "certainty_of_risk": r"rely|trust\w*|back-?tests?|did (?:it|that|the var) hold",
     "reverse": r"what would it take|most likely way|reverse|probab\w+|chances?|how likely|odds",
     "fall": r"if (?:the )?(?:s&p|index|market|shares|equities|stocks)[\w &]* "
-    r"(?:falls?|fell|drop(?:s|ped)?|crash\w*|loses?|lost|declined?s?)",
+    r"(?:falls?|fell|drop(?:s|ped)?|crash\w*|loses?|lost|decline[sd]?|slump(?:s|ed)?)",
     "shortfall": r"cvar|es|expected shortfall|shortfall|tail loss|average loss|mean loss",
     "tail": r"var|cvar|es|value at risk|shortfall|lose|losing|loss|tail|9\d(?:\.\d+)? ?(?:%|per ?cent)|"
     r"(?:one|a|per|next|ten|bad|worst|\d+) ?-?(?:day|session|week|month)s?(?! rule)",
@@ -50,6 +50,8 @@ ASPECTS: Final = {
     "volatility": r"nervous|jumpy|volatil\w*|vol|swing\w*|fluctuat\w*|calm\w*|risky",
     "growth": r"growth|grew|grow|returns?|returned|earn\w*|made|gain\w*|perform\w*",
     "lose_money": r"(?:lose|loses|losing) (?:us |me )?money|make a loss|negative (?:return|growth)s?|in the red",
+    "return_assumed": r"returns?|premium|drift|mu",
+    "volatility_assumed": r"volatil\w*|vol|sigma",
     "less_assumed": r"lower|less|smaller|halv\w+|shrinks?|falls?|drops?|overestimated|too (?:high|optimistic)",
     "more_assumed": r"higher|more|larger|rises?|grows?|underestimated|too (?:low|pessimistic)",
     "double": r"doubl\w*|twice|2 ?x|x ?2|two times",

@@ -18,7 +18,7 @@ _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
 
 
-_MOVE = r"(?:falls?|fell|fallen|drop(?:s|ped)?|crash\w*|declined?s?|slump(?:s|ed)?)"
+_MOVE = r"(?:falls?|fell|fallen|drop(?:s|ped)?|crash\w*|decline[sd]?|slump(?:s|ed)?|lost)"
 _SHARE = r"(?<![\d.])(?!9\d)\d{1,2}(?:\.\d+)? ?%"
 MOVE = re.compile(rf"{_SHARE}[^.?!]{{0,30}}\b{_MOVE}\b|\b(?:{_MOVE}|loses?)\b[^.?!]{{0,40}}{_SHARE}", re.IGNORECASE)
 """A message about a move of given size; 95% is a level."""

@@ -168,13 +168,13 @@ def _ranges(topic: Topic, condition: str) -> Callable[[Findings, str], str | Non
 
 def _assumptions(findings: Findings, message: str) -> str | None:
     """The case that the message names, or the range over all."""
-    asked = "volatility" if asks("volatility", message) else "return"
-    turn = next((word for word in ("less", "more") if asks(f"{word}_assumed", message)), None)
+    asked = [name for name in ("return", "volatility") if asks(f"{name}_assumed", message)]
+    turns = [turn for turn in ("less", "more") if asks(f"{turn}_assumed", message)]
     for figure in findings.figures:
         case, _, part = figure.id.rpartition("_")
         label = str(figure.value)
-        named = case.startswith("parameter_error") and part == "label" and asked in label
-        if named and turn and asks(f"{turn}_assumed", label):
+        named = case.startswith("parameter_error") and part == "label"
+        if named and len(asked) == len(turns) == 1 and asked[0] in label and asks(f"{turns[0]}_assumed", label):
             return f"With {{{{{figure.id}}}}} than assumed the benefit is {{{{{case}_bps}}}}."
     return _ranges("parameter_error", "if expected return and volatility are otherwise than assumed")(findings, message)
 
@@ -182,6 +182,7 @@ def _assumptions(findings: Findings, message: str) -> str | None:
 _RIVALS: Final = (
     ("sixty_forty", ("sixty_forty_cash", "sixty_forty")),
     ("same_average", ("same_average_weight",)),
+    ("timing", ("same_volatility",)),
     ("current_rule", ("current_rule",)),
     ("equity", ("equity",)),
     ("cash", ("cash", "bond")),
@@ -192,8 +193,6 @@ _RIVALS: Final = (
 
 def _benchmarks(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
-    if asks("timing", message) and "benchmarks_same_volatility_sentence" in ids:
-        return "{{benchmarks_same_volatility_sentence}}"
     for aspect, names in _RIVALS:
         known = [f"benchmarks_{name}_sentence" for name in names if f"benchmarks_{name}_sentence" in ids]
         if known and asks(aspect, message):

@@ -20,11 +20,11 @@ def explain_plainly(result: OptimizationResult) -> tuple[Figure, ...]:
     advice = (result.verdict.advice or result.verdict.headline).partition(":")[0].rstrip(".")
     chance = result.luck.winner_p if result.luck else None
     benefit = result.benefit.basis_points.value
-    found = "did better in the test than" if benefit > 0.0 else "did no better in the test than"
-    doubt = ", but luck may well explain it" if benefit > 0.0 and chance is not None and chance >= NOT_LUCK else ""
+    found = "did better in the test than" if round(benefit) > 0 else "did no better in the test than"
+    doubt = ", but luck may well explain it" if round(benefit) > 0 and chance is not None and chance >= NOT_LUCK else ""
     sheet.say(
         "verdict_sentence",
-        f"In plain words: of {tried} that were tried, the best {found} holding the same share of shares all the time"
+        f"In plain words: of the {tried} tried, the best {found} keeping the same amount in shares all the time"
         f"{doubt}; {advice[:1].lower()}{advice[1:]}.",
     )
     sheet.say(

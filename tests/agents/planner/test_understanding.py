@@ -59,6 +59,11 @@ def test_money_that_is_lost_is_not_what_is_held(text: str) -> None:
     assert calls_of(text, RISK) == []
 
 
+@pytest.mark.parametrize("text", ["rerun it, is it luck?", "is this luck, stop the search"])
+def test_a_question_swallows_no_order(text: str) -> None:
+    assert calls_of(text, RESULT) == []
+
+
 def test_a_greeting_again_repeats_no_search() -> None:
     [(_, arguments)] = calls_of("hi again! find the best rule for the S&P 500 with 12% drawdown, monthly", RESULT)
     assert arguments["wish"]["base"] == "new"

@@ -51,9 +51,10 @@ const LABELS: Record<string, string> = {
 /** Plainer than those of the catalogue, which its other readers need as they are. */
 const MEANINGS: Record<string, string> = {
   borrow_spread_bps: 'Yearly charge over cash on weights above 100%',
-  engine_parameters: 'Parameters of the engines of the scenarios, or estimates from the training days',
+  engine_parameters:
+    'Where the parameters of the engines come from: the scenarios themselves, or a fit to the training days',
   expected_premium: 'Assumed return over cash a year, for the Merton rule',
-  goal: 'What the best candidate has most of. Benefit: utility gained over a constant weight of the same volatility, for weights of at most 100%. Robust utility: the mean over scenarios, less a part of the largest regret',
+  goal: 'What the search maximises. Benefit: the utility gained over a constant weight of the same volatility, for weights of at most 100%. It and robust utility are means over the scenarios, less a part of the largest regret',
   leverage: 'Correlation of moves of the price and of its volatility (rho)',
   max_weight: 'Most held of the risky asset; above 100% is borrowed',
   mean_reversion: 'How fast the variance returns to its mean (kappa)',
@@ -61,7 +62,7 @@ const MEANINGS: Record<string, string> = {
   premium_power: 'The return over cash grows with volatility to this power',
   risk_aversion: 'What risk costs in the score of a rule; more favours calmer rules',
   vol_of_vol: 'How much volatility itself moves (xi over the volatility)',
-  worlds: 'Whether the volatility, or the mean return too, comes from the training days, or neither does',
+  worlds: 'What is taken from the training days: the volatility, the mean return as well, or neither',
 };
 const SUFFIXES: Record<NonNullable<Field['unit']>, string> = {
   fraction: '%',

@@ -63,7 +63,7 @@ def describe_extremes(result: OptimizationResult) -> tuple[Figure, ...]:
 def _losing(simulated: Sequence[ScenarioOutcome]) -> str:
     """Where the wealth of the winner shrinks."""
     growth = {o.scenario: o.winner.metrics.geometric_return.value for o in simulated}
-    losses = {name: value for name, value in growth.items() if value < 0.0}
+    losses = {name: value for name, value in growth.items() if round(value, 3) < 0.0}
     if not losses:
         least = min(growth, key=growth.__getitem__)
         return (

@@ -1,0 +1,1 @@
+export{n as Component}from"./Strategy-CMckcC7F.js";

@@ -1,1 +1,0 @@
-export{n as Component}from"./Strategy-CudGjt8n.js";

@@ -1,1 +1,0 @@
-export{t as Component}from"./Strategy-CudGjt8n.js";

@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-CMckcC7F.js";
