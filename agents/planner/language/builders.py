@@ -106,6 +106,7 @@ def _base(form: Form, wish: dict[str, Any]) -> str:
     asked = form.has("trigger") and form.offer == "optimize"
     signs = (form.has("sense", "change"), not asked, "assets" not in wish)
     enough = len(signs) - (form.focus.last is not None)  # a search of an earlier conversation is changed by name only
+    enough -= form.focus.last == "optimize" and "assets" not in wish
     return "last" if form.focus.request and not fresh and (again or sum(signs) >= enough) else "new"
 
 
