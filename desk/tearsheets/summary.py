@@ -47,16 +47,20 @@ def summarize(document: TearsheetDocument) -> TearsheetSummary:
 
 def _in_words(document: TearsheetDocument) -> Iterator[Figure]:
     """The growth, volatility and deepest drawdown in a sentence."""
-    shown = {figure.id: format_figure(figure) for figure in document.figures}
+    shown = {figure.id: str(format_figure(figure)) for figure in document.figures}
+    title = shown.get("tearsheet_title", document.subject)
+    subject = "the winner" if document.subject == "job" else "the portfolio" if title == UNNAMED else title
+    days = f"{document.first_day} to {document.last_day}"
+    for name, words in (("volatility", "yearly volatility"), ("sharpe", "Sharpe ratio"), ("beta", "beta")):
+        if (value := shown.get(f"tearsheet_{name}")) is not None:
+            against = f" to {document.benchmark}" if name == "beta" else ""
+            text = f"The {words} of {subject}{against} was {value}, from {days}."
+            yield sentence_figure(f"tearsheet_{name}_sentence", text, f"show_tearsheet.{name}_sentence")
     growth, volatility, fall = (shown.get(f"tearsheet_{name}") for name in ("cagr", "volatility", "max_drawdown"))
     if growth is None or volatility is None or fall is None:
         return
-    title = str(shown.get("tearsheet_title", document.subject))
-    subject = "the portfolio" if title == UNNAMED else title
-    text = (
-        f"From {document.first_day} to {document.last_day} {subject} grew {growth} a year, with a volatility "
-        f"of {volatility} and a maximum drawdown of {fall}."
-    )
+    risk = f"a volatility of {volatility} and a maximum drawdown of {fall}"
+    text = f"From {days} {subject} grew {growth} a year, with {risk}."
     yield sentence_figure("tearsheet_sentence", text, "show_tearsheet.sentence")
     yield from _rows_in_words(document, subject, growth)
 

@@ -363,7 +363,7 @@ def _run(form: Form) -> str | None:
 
 def explain(form: Form) -> dict[str, Any]:
     topic, kind = form.topic, DETAILS.get(form.topic or "", "")
-    items = [item for item in form.all(kind) if kind != "number" or item.unit == "multiple"]
+    items = [i for i in form.all(kind) if kind != "number" or (i.unit == "multiple" and i.size <= MOST_COUNTED)]
     details = list(dict.fromkeys(item.value for item in items))
     form.use(*items)
     if topic in ("alternative", "scenario") and (len(details) != 1 or details[0] in ("all", "default")):

@@ -24,19 +24,19 @@ def _describe_series(result: TearsheetSummary) -> Iterator[Sentence]:
     for name, about, on_demand in _ROWS:
         if f"tearsheet_{name}_sentence" in ids:
             yield Sentence(f"{{{{tearsheet_{name}_sentence}}}}", about, on_demand=on_demand)
-    if "tearsheet_volatility" in ids:
-        text = "The yearly volatility of the series was {{tearsheet_volatility}}."
-        yield Sentence(text, "volatility", on_demand="tearsheet_sentence" in ids)
-    if "tearsheet_sharpe" in ids:
-        yield Sentence("The Sharpe ratio of the series was {{tearsheet_sharpe}}.", "sharpe")
     yield Sentence(
         "The expected shortfall of the series, the mean loss of the worst days, was {{tearsheet_expected_shortfall}}.",
         "tail",
         on_demand=True,
     )
-    if "tearsheet_beta" in ids:
-        yield Sentence("The beta of the series to the benchmark was {{tearsheet_beta}}.", "beta")
 
 
-_ROWS: Final = (("versus", "versus than_equity", False), ("years", "year", False), ("drawdown", "drawdown", True))
+_ROWS: Final = (
+    ("versus", "versus than_equity", False),
+    ("years", "year", False),
+    ("drawdown", "drawdown", True),
+    ("volatility", "volatility", True),
+    ("sharpe", "sharpe", False),
+    ("beta", "beta", False),
+)
 """Sentences by name, the aspects that each answers, and whether it is said on demand only."""

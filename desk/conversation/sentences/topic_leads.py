@@ -116,7 +116,7 @@ def _data(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
     return (
         _known(ids, "data_asked_sentence")
-        or _asked(ids, message, ("dividends", "split"), "data_{}_sentence")
+        or _asked(ids, message, ("dividends", "holdout", "split"), "data_{}_sentence")
         or ("The prices are {{data_source}}." if asks("source", message) and "data_source" in ids else None)
     )
 
@@ -134,6 +134,11 @@ def _costs(findings: Findings, message: str) -> str | None:
         return (
             "The winner trades {{winner_turnover}} of wealth a year, which cost {{winner_cost_bps}} on the training "
             "history, at an assumed {{transaction_cost}} for each trade."
+        )
+    if asks("assumed", message) and {"winner_cost_bps", "transaction_cost"} <= ids:
+        return (
+            "For each trade an assumed {{transaction_cost}} was charged, which cost the winner {{winner_cost_bps}} on "
+            "the training history."
         )
     if asks("free", message) and "costs_free_sentence" in ids:
         return "{{costs_free_sentence}}"

@@ -109,7 +109,7 @@ def _why(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
             text += " Next came {{driver_2}}, which explains {{driver_2_share}}."
         if "interaction_share" in ids:
             text += (
-                " The pair of parameters that interact most is {{interaction_pair}}; its interaction share is "
+                " The pair of parameters that interacts most is {{interaction_pair}}; its interaction share is "
                 "{{interaction_share}}."
             )
         yield "why", text
@@ -260,7 +260,7 @@ def _data(ids: set[str]) -> tuple[Section, str]:
 def _against(findings: Findings) -> Iterator[tuple[Section, str]]:
     yield (
         "counter_argument",
-        "Against it speaks simplicity: a constant weight of {{benchmark_weight}} carries the same volatility, "
+        "Simplicity speaks against it: a constant weight of {{benchmark_weight}} carries the same volatility, "
         "needs no estimate, and cannot be wrong about the regime.",
     )
     if findings.colour == "green" and not findings.depends_on_premium:

@@ -27,8 +27,8 @@ EXPECTED, PENALTY, RAREST, ROUNDS = 0.6, 20.0, 3, 2_000
 """Share of the expected ability beside others that are right; inverse of the quadratic penalty; messages in which a
 word occurs at least; most rounds of the optimizer, which has converged before."""
 STEPS = 127
-QUESTIONS = ("questions.txt", "typical_questions.txt")
-"""Questions after a search, each behind its topic or tool; those of the first are answered without asking back."""
+BEHIND_NAMES = ("questions.txt", "typical_questions.txt", "typical_wishes.txt")
+"""Questions and wishes after a search, each behind its topic or tool; those of the first are answered at once."""
 
 
 class Example(NamedTuple):
@@ -43,9 +43,9 @@ def meaning_of(call: dict[str, Any]) -> str:
 
 
 def examples(paths: Iterable[Path]) -> list[Example]:
-    """The labelled texts after what their conversations did before, and the typical questions."""
+    """The labelled texts after what their conversations did before, and the typical questions and wishes."""
     rows = [example for path in paths for item in load(path) for example in _examples(item)]
-    for line in "".join((TEXTS / file).read_text(encoding="utf-8") for file in QUESTIONS).splitlines():
+    for line in "".join((TEXTS / file).read_text(encoding="utf-8") for file in BEHIND_NAMES).splitlines():
         name, _, text = line.partition(" | ")
         rows += [Example(features(read(text, RESULT, LEXICON), last, LEXICON), (name.partition(":")[0],))
                  for last in (None, "optimize", "explain")]  # fmt: skip

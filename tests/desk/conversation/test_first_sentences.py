@@ -73,7 +73,7 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
 @pytest.mark.parametrize(
     ("topic", "message", "first"),
     [
-        ("benchmarks", "does it beat a plain 60/40 after costs?", r"The winner .*60/40 in cash"),
+        ("benchmarks", "does it beat a plain 60/40 after costs?", r"The winner .*60/40 with cash"),
         ("benchmarks", "is it better than holding shares?", r"The winner .*full investment"),
         ("benchmarks", "how does it compare with our current rule?", r"The winner .*the current rule"),
         ("benchmarks", "does it beat a constant weight?", r"The winner .*a constant weight of the same volatility"),
@@ -294,7 +294,7 @@ async def test_a_question_about_the_market_is_answered_first(assets, message, fi
 async def test_a_strategy_is_compared_with_what_the_message_names() -> None:
     rule = build_rule(StrategyValues(template="twelve_month_rule"))
     evaluation = (await run_evaluation(PRICES, rule)).evaluation
-    assert "than 60/40 in cash for its risk" in describe_versus(evaluation)
+    assert "than 60/40 with cash for its risk" in describe_versus(evaluation)
     assert "than full investment for its risk" in describe_versus(evaluation, full=True)
 
 

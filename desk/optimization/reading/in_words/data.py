@@ -25,6 +25,12 @@ def describe_data(result: OptimizationResult, message: str) -> tuple[Figure, ...
         f"Training used the days to {manifest.train_end}, validation those after it to {end}"
         f"{f', and the days from then to {last} are the locked holdout' if last > end else ''}.",
     )
+    if last > end:
+        sheet.say(
+            "holdout_sentence",
+            f"How the winner did on the holdout, the days after {end} to {last}, shows only when it is opened; they "
+            "took no part.",
+        )
     asked = _asked(message)
     if asked:
         places = [_place(name, days, first, end) for name, days in asked.items()]

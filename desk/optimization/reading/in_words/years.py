@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from desk.base.errors import InvalidInput
-from desk.base.text import MINUS, number
+from desk.base.text import MINUS, join_words, number
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.optimization.result import Crisis, OptimizationResult, Year
@@ -12,6 +12,8 @@ from quant.performance.crises import HISTORICAL_WINDOWS, crisis_phrase
 
 WORST = 3
 """Years that the sentence names."""
+MOST_NAMED = 8
+"""Losing years up to which each is named."""
 
 
 def describe_years(result: OptimizationResult, detail: str | None) -> tuple[Figure, ...]:
@@ -47,8 +49,10 @@ def _losing(years: tuple[Year, ...]) -> str:
         sum(value < 0.0 for value in values)
         for values in zip(*((year.winner, year.benchmark, year.asset) for year in years), strict=True)
     )
+    lost = [str(year.year) for year in years if year.winner < 0.0]
+    named = f" ({join_words(lost)})" if 0 < len(lost) <= MOST_NAMED else ""
     return (
-        f"The winner lost money in {winner} of {len(years)} calendar years, the constant weight of the same "
+        f"The winner lost money in {winner} of {len(years)} calendar years{named}, the constant weight of the same "
         f"volatility in {benchmark}, and full investment in {asset}."
     )
 
