@@ -172,7 +172,8 @@ def evaluate(form: Form) -> dict[str, Any]:
     last = _known(focus) and changes and (again or continued or form.has("sense", "change"))
     if last and focus.last not in (None, *OF_STRATEGY, *OF_SEARCH):
         form.doubt("the strategy is meant, and not what was done last")
-    if not last and not {"template", "saved", "weight_function"} & {*strategy}:
+    unnamed = not {"template", "saved", "weight_function"} & {*strategy}
+    if unnamed and (not last or ("floor" in strategy and not continued)):
         form.ask("Which strategy? Name a weight function, a template or a saved strategy.")
     return {"strategy": {"base": "last" if last else "new", **strategy}}
 

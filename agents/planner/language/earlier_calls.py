@@ -13,7 +13,9 @@ BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strate
 """Tools whose last call a wish may change."""
 MERGED: Final = BUILT_ON[4:]
 """Those whose arguments hold the whole wish; the others keep theirs in the focus."""
-NOT_REPLACED: Final = frozenset("holdings name template saved run first_day last_day assets asset factor benchmark".split())
+NOT_REPLACED: Final = frozenset(
+    "holdings name template saved run first_day last_day assets asset factor benchmark".split()
+)
 """Fields that no bare amount replaces; shares of holdings change only together."""
 
 
