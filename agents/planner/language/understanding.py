@@ -50,6 +50,8 @@ class Proposal(Frozen):
     call: Call
     evidence: float = 0.0
     unused: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    """Its words that say what is asked."""
     questions: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What it assumes; "yes" confirms it."""
@@ -320,6 +322,7 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation, chance: fl
         offer=ability.offer,
         call=Call(tool=ability.tool, arguments=arguments),
         evidence=evidence,
+        said=tuple(item.text for item in division.all("topic")),
         unused=tuple(item.text for item in form.leftover() if not _told(item, ability, form.reading, talk, chance))
         + _broken_names(ability, division, talk.lexicon),
         questions=tuple(dict.fromkeys(form.questions)),
@@ -390,7 +393,7 @@ def _decide(proposals: Sequence[Proposal]) -> Proposal | None:
     if any(first.chance < LIKELY_AS * p.chance for p in whole if p.evidence >= SAID):
         return None
     missing = [p for p in proposals if len(p.unused) == 1 and p.unused[0].isalpha() and not (p.questions or p.doubts)]
-    rivals = [p for p in missing if p.evidence >= first.evidence - RIVAL_BEHIND]
+    rivals = [p for p in missing if p.evidence >= first.evidence - RIVAL_BEHIND and p.unused[0] not in first.said]
     return None if any(p.chance >= RIVAL_CHANCE * first.chance for p in rivals) else first
 
 
