@@ -91,14 +91,13 @@ async def explain_result(
 
     Args:
         run: `last`, `previous`, or the beginning of a run's id.
-        detail: The weight function of an alternative, the name of a scenario, or a year or crisis: 2008, Lehman.
+        detail: The weight function of an alternative, the name of a scenario, or years or crises: 2008 and Lehman.
     """
     context = runtime.context
 
     async def compute() -> tuple[ResultExplanation, dict[str, Any]]:
         run_id, result = await context.runs.result(run)
-        crisis = find_crisis(detail) if topic == "years" and detail else None
-        about = crisis.name if crisis else detail
+        about = _times(detail) if topic == "years" and detail else detail
         extra: dict[str, Any] = {}
         if topic in ("ranking", "plateau"):
             extra["ranking"] = build_ranking(result)
@@ -236,6 +235,12 @@ def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tu
 def _report(run: str) -> Figure:
     text = f"The report is on the page of run {run[:12]}, and python -m api show {run[:12]} writes it."
     return sentence_figure("report_sentence", text, "explain_result.report")
+
+
+def _times(detail: str) -> str:
+    """The years and crises that a detail names, crises by their full names."""
+    parts = detail.split(" and ")
+    return "; ".join(crisis.name if (crisis := find_crisis(part)) else part for part in parts)
 
 
 def _function(detail: str | None) -> WeightFunction:

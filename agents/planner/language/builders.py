@@ -148,7 +148,8 @@ def evaluate(form: Form) -> dict[str, Any]:
         form.take("amount", "drawdown")  # "how deep did it fall?"
     focus, told = form.focus, function is not None and form.has("trigger")
     continued = focus.last in OF_STRATEGY
-    if held or share == "weight":
+    steady = "constant_weight" in quotes and form.has("trigger") and not (template or function or continued)
+    if held or share == "weight" or steady:
         follows = form.has("sense", "change", "again") or form.reading.words[0].text == "and"
         template, function = (None, "constant") if function or (continued and follows) else ("constant_weight", None)
         if "constant_weight" not in quotes:
@@ -159,6 +160,8 @@ def evaluate(form: Form) -> dict[str, Any]:
         **window_of(form),
     })  # fmt: skip
     owned = FAMILY[function].parameters if function in FAMILY else OF_RULES
+    if {item.kind for item in form.denied} & {"rebalancing", "estimator"} - {*strategy}:
+        form.ask("What is meant instead? Please name it alone.")
     if foreign := OF_RULES & quotes.keys() - {*owned}:
         form.doubt(f"the {spaced(min(foreign))} is a parameter of the rule, and no limit of a search")
     if (
@@ -168,7 +171,8 @@ def evaluate(form: Form) -> dict[str, Any]:
     ):
         strategy["weight_function"] = "inverse_vol"  # what targets a volatility
     again = bool(form.take("sense", "again"))
-    changes = again or (not told and not {"template", "saved"} & {*strategy})
+    whole = function is not None and "assets" in strategy and not continued
+    changes = again or not (told or whole or {"template", "saved"} & {*strategy})
     last = _known(focus) and changes and (again or continued or form.has("sense", "change"))
     if last and focus.last not in (None, *OF_STRATEGY, *OF_SEARCH):
         form.doubt("the strategy is meant, and not what was done last")
@@ -257,6 +261,8 @@ def assess(form: Form) -> dict[str, Any]:
     if any(pair.slot == "amount" and {"lose", "losing"} & {*form.before(pair.amount)} for pair in form.pairs):
         form.ask("What share of the portfolio is that loss? Please give it in percent.")
     portfolio, loss = portfolio_of(form, quotes), quotes.get("loss")
+    if any(pair.slot == "loss" and not pair.amount.size for pair in form.pairs):
+        form.ask("How large is that loss? Please give it in percent.")
     alone = {shock["factor"] for shock in shocks} - {"sp500"}
     if not portfolio.get("holdings") and form.focus.portfolio is None and len(alone) == 1:
         portfolio["holdings"] = [{"asset": alone.pop()}]  # "what do I lose on KO if it falls 15%"
@@ -301,6 +307,8 @@ def simulate(form: Form) -> dict[str, Any]:
     plan = {"portfolio": portfolio, "scenario": form.one("scenario")} | quotes
     if not (form.built_on or form.focus.portfolio or {"amount", "contribution"} & {*portfolio, *plan}):
         form.ask("With how much money? Name the amount, or the portfolio.")
+    if "years" not in plan and not form.built_on and (form.has("frame", "age") or form.says({"life", "lifetime"})):
+        form.ask("Over how many years? Please name them.")
     return {"plan": filled(plan)}
 
 
@@ -369,14 +377,18 @@ def explain(form: Form) -> dict[str, Any]:
     form.use(*items)
     if topic in ("alternative", "scenario") and (len(details) != 1 or details[0] in ("all", "default")):
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
+    if topic == "years" and len(details) > 1 and form.says({"to", "until", "till", "between"}):
+        form.ask("Which of the years are meant? Each is told by itself.")
     if topic == "limits":  # the answer says over which years
         form.use(*(item for item in form.all("number") if item.unit == "years"))
     form.use(*(i for i in form.all("number") if any(_repeats(i, *amount) for amount in _amounts_asked(form))))
     if topic == "data":
         form.take("date")
-    form.use(*(i for i in form.all("number") if i.unit in ("plain", "points") and i.size <= MOST_COUNTED))
+    counts = [i for i in form.all("number") if i.unit in ("plain", "points") and not 0.0 < i.size < 1.0]
+    form.use(*(i for i in counts if i.size <= MOST_COUNTED))
     form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500", "cash"))
-    return {"run": _run(form) or "last", "topic": topic, "detail": next(iter(details), None)}
+    detail = " and ".join(details) if topic == "years" and details else next(iter(details), None)
+    return {"run": _run(form) or "last", "topic": topic, "detail": detail}
 
 
 def _amounts_asked(form: Form) -> list[tuple[str, float]]:

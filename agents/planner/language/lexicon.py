@@ -80,7 +80,8 @@ class Lexicon:
     def words(self) -> frozenset[str]:
         """Words to which slips are corrected."""
         rows = (row for kind, table in VOCABULARY.items() if kind != "asset" for row in table.values())
-        strategies = (row.words for row in (*self.family.values(), *ESTIMATORS.values(), *PARAMETERS.values()))
+        tables = self.family, ESTIMATORS, PARAMETERS, REBALANCING, INNER_PORTFOLIOS
+        strategies = (row.words for table in tables for row in table.values())
         return frozenset(re.findall(r"[a-z]+", " ".join((*rows, *strategies)).lower())) | STOP_WORDS
 
     @cached_property

@@ -31,7 +31,8 @@ def describe_tests(result: OptimizationResult) -> tuple[Figure, ...]:
         sheet.say(
             "overfit_sentence",
             f"What is chosen on one half of the history {held} on the other: it gains nothing there in "
-            f"{number(100.0 * luck.loss)}% of the splits.",
+            f"{number(100.0 * luck.loss)}% of the splits. The probability of overfitting (PBO), which only ranks it "
+            f"among the other configurations, is {number(100.0 * luck.overfitting)}%.",
         )
     sheet.say("unseen_sentence", _unseen(luck.validate_advantage_bps))
     against = _against_green(result)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from desk.base.errors import InvalidInput
-from desk.base.text import MINUS, join_words, number
+from desk.base.text import MINUS, join_words, number, sentence_case
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.optimization.result import Crisis, OptimizationResult, Year
@@ -58,30 +58,37 @@ def _losing(years: tuple[Year, ...]) -> str:
 
 
 def _asked(result: OptimizationResult, detail: str) -> Iterator[str]:
-    wanted = detail.casefold()
+    names = detail.split("; ")
     years = [year for year in result.years if str(year.year) in re.findall(r"\d{4}", detail)]
-    crises = [crisis for crisis in result.crises if wanted in crisis.name.casefold()]
+    crises = [c for c in result.crises if any(name.casefold() in c.name.casefold() for name in names)]
+    told = [str(year.year) for year in years] + [crisis.name.casefold() for crisis in crises]
+    missing = [name for name in names if not any(one in name or name.casefold() in one for one in told)]
     if not years and not crises:
-        raise _unknown(result, detail)
+        raise _unknown(result, names[0])
     for year in years:
         part = ", of which the days used cover a part," if year.partial else ""
         yield f"In {year.year}{part} {_returns(year)}."
     for crisis in crises:
         yield f"In {crisis_phrase(crisis.name)} ({crisis.start} to {crisis.end}) {_returns(crisis)}."
+    for name in missing:
+        yield sentence_case(f"{_why_not(result, name)}.")
 
 
 def _unknown(result: OptimizationResult, detail: str) -> InvalidInput:
     """Why no year and no crisis of the result is meant: later days are locked, earlier ones are not there."""
+    reason = _why_not(result, detail)
+    crises = "; ".join(crisis.name for crisis in result.crises)
+    known = f"a year from {result.years[0].year} to {result.years[-1].year}" if result.years else "none"
+    return InvalidInput("detail", detail, reason=reason, allowed=known + (f", or a crisis: {crises}" if crises else ""))
+
+
+def _why_not(result: OptimizationResult, detail: str) -> str:
     first, last = result.manifest.first_day, result.manifest.validate_end
     ends = [each.last for each in HISTORICAL_WINDOWS if detail.casefold() in each.name.casefold()]
     day = max(re.findall(r"\b(?:19|20)\d{2}\b", detail) + ends, default="")
     if day > last[: len(day)]:
-        reason = f"{detail} lies after {last}: the later days are the locked holdout and took no part"
-    else:
-        reason = f"the days used, {first} to {last}, hold no {detail}"
-    crises = "; ".join(crisis.name for crisis in result.crises)
-    known = f"a year from {result.years[0].year} to {result.years[-1].year}" if result.years else "none"
-    return InvalidInput("detail", detail, reason=reason, allowed=known + (f", or a crisis: {crises}" if crises else ""))
+        return f"{detail} lies after {last}: the later days are the locked holdout and took no part"
+    return f"the days used, {first} to {last}, hold no {detail}"
 
 
 def _returns(row: Year | Crisis) -> str:
