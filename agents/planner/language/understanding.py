@@ -192,7 +192,9 @@ def _refers(reading: Reading, chosen: Proposal | None, joined: Proposal) -> bool
     return bool(OPENS.match(reading.plain) or (changes and REFERS.search(reading.plain)))
 
 
-OPENS: Final = re.compile(r"(?:ok |so )*(?:and|but|now|same|again|what if|what about|how about|then|or)\b")
+OPENS: Final = re.compile(
+    r"(?:(?:ok|so|omg|lol|hmm|well|thanks) )*(?:and|but|now|same|again|what if|what about|how about|then|or)\b"
+)
 REFERS: Final = re.compile(r"\b(?:that|it|them|those|the same|instead)\b")
 """Words that refer to an earlier message, at the beginning and anywhere."""
 ADDING: Final = ADDED | {"too", "also", "well", "include", "chuck"}
