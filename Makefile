@@ -60,7 +60,7 @@ web: $(SYNCED) $(WEB_SYNCED)  ## the web application from its sources on 127.0.0
 web-dist: $(SYNCED) $(WEB_SYNCED)  ## build web/dist, which the service serves, from web/src
 	$(NPM) run build
 
-check: $(SYNCED) check-web  ## lint, format, types, import rules, generated pages, secrets, the web application
+check: $(SYNCED) check-web  ## lint, format, types, import rules, generated files, secrets, the web application
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	NODE_OPTIONS=--max-old-space-size=6144 .venv/bin/pyright
@@ -69,6 +69,7 @@ check: $(SYNCED) check-web  ## lint, format, types, import rules, generated page
 		|| { echo "docs/$$page.md is out of date: run make docs"; exit 1; }; done
 	@$(RUN) -m api.openapi_document --check
 	@$(RUN) -m tests.doubles.bedrock.record --check
+	@$(RUN) -m tests.agents.planner.training --check
 	$(RUN) .ci/secret_scan.py
 
 check-web: $(SYNCED) $(WEB_SYNCED)

@@ -1,13 +1,15 @@
 """Learns the weights of the planner's second opinion from the labelled texts, into `agents/planner/language`.
 
-    python -m tests.agents.planner.training
+    python -m tests.agents.planner.training [--check]
 
-A text counts for the ability that is expected, and less for each other one that is right for it.
+A text counts for the ability that is expected, and less for each other one that is right for it. With `--check` nothing
+is written, and the exit code is 1 if the stored weights are not those that the texts give.
 """
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +29,9 @@ EXPECTED, PENALTY, RAREST, ROUNDS = 0.6, 20.0, 3, 2_000
 """Share of the expected ability beside others that are right; inverse of the quadratic penalty; messages in which a
 word occurs at least; most rounds of the optimizer, which has converged before."""
 STEPS = 127
+STEPS_APART, ROUNDS_AGAIN = 3, 10
+"""Steps by which weights may differ, since sums of floats differ between machines; rounds from the stored weights,
+where the loss of other texts has no minimum: one changed label moves a weight by more than ten steps."""
 BEHIND_NAMES = ("questions.txt", "typical_questions.txt", "typical_wishes.txt")
 """Questions and wishes after a search, each behind its topic or tool; those of the first are answered at once."""
 
@@ -42,10 +47,10 @@ def meaning_of(call: dict[str, Any]) -> str:
     return call["arguments"].get("topic", "summary") if call["tool"] == "explain_result" else call["tool"] or "none"
 
 
-def examples(paths: Iterable[Path]) -> list[Example]:
+def examples(texts: Path) -> list[Example]:
     """The labelled texts after what their conversations did before, and the typical questions and wishes."""
-    rows = [example for path in paths for item in load(path) for example in _examples(item)]
-    for line in "".join((TEXTS / file).read_text(encoding="utf-8") for file in BEHIND_NAMES).splitlines():
+    rows = [example for path in sorted(texts.glob("*.jsonl")) for item in load(path) for example in _examples(item)]
+    for line in "".join((texts / file).read_text(encoding="utf-8") for file in BEHIND_NAMES).splitlines():
         name, _, text = line.partition(" | ")
         rows += [Example(features(read(text, RESULT, LEXICON), last, LEXICON), (name.partition(":")[0],))
                  for last in (None, "optimize", "explain")]  # fmt: skip
@@ -111,6 +116,26 @@ def store(opinion: Opinion, path: Path = HERE) -> None:
     )  # fmt: skip
 
 
+def up_to_date(stored: Opinion, rows: Sequence[Example]) -> bool:
+    """Whether the optimizer, which begins at the stored weights, stays there."""
+    again = learned(rows, stored, ROUNDS_AGAIN)
+    if (again.words, again.meanings) != (stored.words, stored.meanings):
+        return False
+    step = np.abs(stored.weights).max() / STEPS
+    return bool(np.abs(again.weights - stored.weights).max() <= STEPS_APART * step)
+
+
+def main(arguments: Sequence[str], texts: Path = TEXTS, path: Path = HERE) -> int:
+    rows = examples(texts)
+    if "--check" in arguments:
+        if up_to_date(Opinion.load(path), rows):
+            return 0
+        print(f"{path.name} is not what the labelled texts give: run make opinion")
+        return 1
+    store(learned(rows), path)
+    print(json.dumps({"words": len(Opinion.load(path).words), "meanings": Opinion.load(path).meanings}))
+    return 0
+
+
 if __name__ == "__main__":
-    store(learned(examples(sorted(TEXTS.glob("*.jsonl")))))
-    print(json.dumps({"words": len(Opinion.load().words), "meanings": Opinion.load().meanings}))
+    sys.exit(main(sys.argv[1:]))
