@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from agents.planner.language.lexicon import Lexicon, Meaning, without_fillers
 from agents.planner.language.reading import BREAKS, WITHIN, Item, Reading
@@ -14,6 +14,7 @@ COSTS: Final = {
 }  # fmt: skip
 """Cost of an item; a phrase is cheaper than its parts, and a name than other meanings of the same words."""
 STOP, UNUSED = 0.09, 1.0
+Priced: TypeAlias = tuple[Item, float]
 
 
 @dataclass
@@ -49,38 +50,40 @@ class Parse:
 
     def near(self, left: Item, right: Item, most: int = 0, *empty: str) -> bool:
         """Whether no punctuation and at most `most` items, besides stop words and `empty` kinds, are between two."""
-        between = [item for item in self.between(left, right) if item.kind not in ("stop", *empty)]
-        return len(between) <= most and not self.breaks(left, right)
+        between = sum(item.kind not in ("stop", *empty) for item in self.between(left, right))
+        return between <= most and not self.breaks(left, right)
 
 
 def parse(reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool]) -> Parse:
     """The cheapest division of the message into accepted phrases, stop words and words that are not understood."""
-    count = len(reading.words)
-    best: list[tuple[float, tuple[Item, ...]]] = [(0.0, ()), *((float("inf"), ()) for _ in range(count))]
+    best: list[tuple[float, tuple[Item, ...]]] = [(0.0, ()), *((float("inf"), ()) for _ in reading.words)]
     spans = [s for s in reading.spans if s.kind in ("number", "date") or accepts(Meaning(s.kind, s.value))]
     priced = [(s, COSTS["name"] if s.kind in ("name", "saved", "run", "scenario") else 0.1) for s in spans]
     for n, (word, phrases) in enumerate(_phrases(reading, lexicon)):
         cost, items = best[n]
-        said = [(meaning, last) for last, meanings in phrases if (meaning := next(filter(accepts, meanings), None))]
-        known = [(Item(*m, n, last, reading.quote(n, last)), COSTS.get(m.kind, 0.1)) for m, last in said]
+        known = [rows[meaning] for rows in phrases if (meaning := next(filter(accepts, rows), None))]
         for item, price in (word, *known, *(row for row in priced if row[0].first == n)):
             if cost + price < best[item.last][0] - 1e-9:
                 best[item.last] = (cost + price, (*items, item))
-    return Parse(reading, best[count][1])
+    return Parse(reading, best[-1][1])
 
 
 @lru_cache(maxsize=64)
-def _phrases(reading: Reading, lexicon: Lexicon) -> list[tuple[tuple[Item, float], list[tuple[int, list[Meaning]]]]]:
-    """Each word alone, with the ends and meanings, cheapest first, of the phrases that begin with it."""
-    rows: list[tuple[tuple[Item, float], list[tuple[int, list[Meaning]]]]] = []
+def names_alone(reading: Reading, lexicon: Lexicon, kinds: frozenset[str]) -> tuple[Item, ...]:
+    return parse(reading, lexicon, lambda meaning: meaning.kind in kinds).items
+
+
+@lru_cache(maxsize=64)
+def _phrases(reading: Reading, lexicon: Lexicon) -> list[tuple[Priced, list[dict[Meaning, Priced]]]]:
+    """Each word alone, with the meanings, cheapest first, of the phrases that begin with it."""
+    rows: list[tuple[Priced, list[dict[Meaning, Priced]]]] = []
     for n, word in enumerate(reading.words):
         kind, cost = ("stop", STOP) if reading.is_stop(n) or lexicon.is_adverb(word.text) else ("unknown", UNUSED)
         rows.append(((Item(kind, word.text, n, n + 1, word.slip or word.text), cost), []))
-        phrase: list[str] = []
         for last in range(n + 1, min(n + lexicon.longest + 1, len(reading.words)) + 1):
             if last > n + 1 and WITHIN.search(reading.gaps[last - 1]):
                 break
-            phrase.append(reading.words[last - 1].stem)
-            if meanings := lexicon.meanings.get(without_fillers(phrase)):
-                rows[-1][1].append((last, sorted(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))))
+            if meanings := lexicon.meanings.get(without_fillers([word.stem for word in reading.words[n:last]])):
+                text, ranked = reading.quote(n, last), sorted(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))
+                rows[-1][1].append({m: (Item(*m, n, last, text), COSTS.get(m.kind, 0.1)) for m in ranked})
     return rows

@@ -115,7 +115,7 @@ class Item:
         return (self.number and self.number.value) or 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
     text: str
     words: tuple[Word, ...]

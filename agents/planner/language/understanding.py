@@ -24,7 +24,7 @@ from agents.planner.language.form import ASKING, Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon
 from agents.planner.language.opinion import OPINION, Opinion, features
-from agents.planner.language.parsing import Item, Parse, parse
+from agents.planner.language.parsing import Item, Parse, names_alone, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer, StrategyWish
@@ -308,11 +308,10 @@ def _proposal(ability: Ability, reading: Reading, talk: Conversation, chance: fl
                 topic=ability.topic, built_on=last is not None)  # fmt: skip
     arguments = ability.build(form)
     if last is not None:
-        instead = any(word.text == "instead" for word in reading.words)
+        instead = form.says({"instead"})
         if loses_its_year(last, arguments):
             form.ask("Is the payment meant for each month or each year? Please put that beside it.")
-        adds = any(word.text in ADDING for word in reading.words)
-        arguments = merged(without_flows(last, arguments) if instead else last, arguments, adds=adds)
+        arguments = merged(without_flows(last, arguments) if instead else last, arguments, adds=form.says(ADDING))
         gone = {item.value for item in form.denied if item.kind == "asset"}
         if gone and "assets" in arguments:
             arguments["assets"] = [asset for asset in arguments["assets"] if asset not in gone]
@@ -355,13 +354,12 @@ ASKED: Final = frozenset({"show_tearsheet", "list_results", "list_saved", "analy
 
 def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:
     """Names of several words that a reading takes apart, as "trend" in a question about "trend following"."""
-    kinds = {"function", "template", "method", "estimator", "covariance"} - ability.kinds.keys()
-    names = parse(division.reading, lexicon, lambda meaning: meaning.kind in kinds).items
+    kinds = frozenset({"function", "template", "method", "estimator", "covariance"} - ability.kinds.keys())
     whole = [item for item in division.items if item.last - item.first > 1]
     whole += [replace(i, last=i.last + 1) for i in division.items if i.kind == "term"]  # "a CPPI strategy" is a CPPI
     return tuple(
         name.text
-        for name in names
+        for name in names_alone(division.reading, lexicon, kinds)
         if name.kind in kinds
         and (name.last - name.first > 1 or (ability.offer == "tearsheet" and name.kind == "function"))
         and not any(item.first <= name.first and name.last <= item.last for item in whole)
