@@ -184,7 +184,7 @@ def opened() -> "Callable[..., AbstractAsyncContextManager[Dependencies]]":
 
 @pytest.fixture
 def small() -> "Callable[..., OptimizationRequest]":
-    """Makes requests of ten trials, a hundred paths of a year, two scenarios, a short history."""
+    """Makes requests of ten trials, a hundred paths of a year, one scenario, a short history."""
     from tests.graphs.dependencies import small_request
 
     return small_request

@@ -19,7 +19,7 @@ from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.graphs.dependencies import OWNER, QUICK, open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, OWNER, QUICK, open_dependencies
 
 OTHER = "other"
 MINE, THEIRS = "0a" * 16, "0b" * 16
@@ -124,7 +124,9 @@ async def talk_on_own_desk(home: Path, script: Script, text: str = "List my runs
 def request(**changes: Any) -> OptimizationRequest:
     """Ten trials on a hundred paths of a year."""
     scenario = BUILT_IN[0].model_copy(update={"paths": 100, "years": 1})
-    return OptimizationRequest(**{"trials": 10, "scenarios": (scenario,), "stopping": "budget", "seed": 3} | changes)
+    return OptimizationRequest(
+        **{"trials": 10, "scenarios": (scenario,), "stopping": "budget", "seed": 3, "first_day": FIRST_DAY} | changes
+    )
 
 
 async def run_for_two_owners(home: Path) -> None:

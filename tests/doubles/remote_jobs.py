@@ -20,7 +20,7 @@ from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
 SMALL = OptimizationRequest(
     trials=10,
-    scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]),
+    scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1]),
     seed=3,
     first_day=FIRST_DAY,
 )

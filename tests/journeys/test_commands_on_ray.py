@@ -36,7 +36,7 @@ LONG = OptimizationRequest(
 
 
 def small(seed: int) -> OptimizationRequest:
-    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     return OptimizationRequest(trials=10, scenarios=scenarios, seed=seed, first_day=FIRST_DAY)
 
 

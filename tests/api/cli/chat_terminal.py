@@ -18,7 +18,7 @@ import pytest
 from tests.api.cli.interruptible_process import INTERRUPTIBLE
 
 ROOT = Path(__file__).parents[3]
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 since 2015 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 JOKE = "tell me a joke"
 LUCK = "is it luck?"
 TIMEOUT = 60.0

@@ -24,7 +24,7 @@ from tests.graphs.runs.approval_process import LOW
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case", "--from", str(FIRST_DAY)]
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 since 2015 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 JOKE = "tell me a joke"
 
 

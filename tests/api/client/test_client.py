@@ -44,13 +44,13 @@ from tests.graphs.runs.approval_process import LOW
 
 ROOT = Path(__file__).parents[3]
 JOKE = "tell me a joke"
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 since 2015 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 RETURNS = {"A": [0.01, 0.02, -0.01, 0.03, -0.02], "B": [0.02, 0.01, -0.02, 0.02, -0.01]}
 REQUEST = OptimizationRequest(
     name="Small",
     trials=10,
     seed=3,
-    scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]),
+    scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1]),
     first_day=FIRST_DAY,
 )
 ENVELOPE = {"code": "SERVICE_UNAVAILABLE", "message": "the storage cannot answer now", "details": []}

@@ -31,5 +31,5 @@ TECH_PORTFOLIO = {
     "description": "Technology-focused portfolio with high concentration",
     "assets": {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.20, "AMZN": 0.20, "META": 0.10},
 }
-SMALL_SCENARIOS = [one.model_copy(update={"paths": 100, "years": 1}).model_dump(mode="json") for one in BUILT_IN[:2]]
+SMALL_SCENARIOS = [one.model_copy(update={"paths": 100, "years": 1}).model_dump(mode="json") for one in BUILT_IN[:1]]
 SMALL_JOB = {"name": "Small", "trials": 10, "seed": 3, "scenarios": SMALL_SCENARIOS, "first_day": str(FIRST_DAY)}

@@ -42,7 +42,7 @@ HIDDEN = "zephyr"
 """Stands in everything that Anna names or writes."""
 DAYS = {"startDate": "2014-01-02", "endDate": "2014-12-31"}
 SOCKET = "/api/runs/{run}/events/ws"
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 since 2015 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 PRICES = "date,ZEPHYR1,ZEPHYR2\n" + "".join(
     f"2024-01-{day:02},{1.5 + day / 10},{2 + day / 7}\n" for day in (2, 3, 4, 5, 8, 9)
 )

@@ -16,7 +16,7 @@ from tests.doubles.bedrock.recordings import ARN, by_agent
 from tests.doubles.bedrock.replies import EXPIRED
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"  # of AWS's own documentation
-ASKED = "optimize --from 2010-01-04 --trials 10 --paths 100 --years 1 --scenarios base_case".split()
+ASKED = "optimize --from 2015-01-05 --trials 10 --paths 100 --years 1 --scenarios base_case".split()
 
 
 @pytest.fixture

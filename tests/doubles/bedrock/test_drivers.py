@@ -122,7 +122,7 @@ def test_the_planner_takes_tools_in_every_form(tool) -> None:
 
 
 async def run(home: Path, model: BaseChatModel) -> tuple[list[Any], Any]:
-    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     async with open_dependencies(home, model) as dependencies:
         name = await create_run(
             dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3, first_day=FIRST_DAY)

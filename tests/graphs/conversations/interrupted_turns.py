@@ -17,7 +17,7 @@ from tests.graphs.conversations.conversation_process import HEARD, TALK, Noting,
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.processes import FORK_SERVER
 
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from tests.graphs.jobs.queued_runs import eventually, executions, fake, queued_d
 from tests.graphs.jobs.storm import storm
 
 TALK = "talk"
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 since 2015 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 
 pytestmark = pytest.mark.anyio
 

@@ -67,11 +67,11 @@ async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small
 async def test_a_new_version_is_checked_again_and_a_mark_still_applies(home, opened, small):
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", await price_file(since=SINCE), Terms(), commit=True)
-        before = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
+        before = await new_run(dependencies, OWNER, small(universe="mydata:AAPL", first_day=None))
         await import_file(
             dependencies.store, OWNER, "mydata", await price_file(since=SINCE, scale=1.01), Terms(), commit=True
         )
-        after = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
+        after = await new_run(dependencies, OWNER, small(universe="mydata:AAPL", first_day=None))
         assert after.data_digest != before.data_digest
         assert await dependencies.prices_of(OWNER).facts("mydata:AAPL") == facts_of(
             await dependencies.prices_of(OWNER).load("mydata:AAPL")

@@ -50,7 +50,7 @@ def small() -> Callable[..., OptimizationRequest]:
 
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     return lambda **changes: OptimizationRequest(
-        **{"trials": 25, "scenarios": scenarios, "seed": 3, "stopping": "budget", "first_day": "2010-01-04"} | changes
+        **{"trials": 25, "scenarios": scenarios, "seed": 3, "stopping": "budget", "first_day": "2015-01-05"} | changes
     )
 
 

@@ -26,7 +26,7 @@ from quant.worlds.scenario import BUILT_IN
 
 HOSTS = ["127.0.0.1", "127.0.0.2"]
 CACHE_VARIABLES = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
-SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
 Prepare = Callable[..., tuple[Work, list[ContainerPaths]]]
 
 

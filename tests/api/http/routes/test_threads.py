@@ -17,7 +17,7 @@ from tests.api.http.routes.thread_requests import JOKE, RISK, answer_events, cre
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW
 
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+SEARCH = "optimize the S&P 500 since 2015 with 10% volatility, 10 trials, 100 paths, 1 year, base case"
 
 pytestmark = pytest.mark.anyio
 
