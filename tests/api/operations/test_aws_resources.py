@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import pytest
@@ -114,15 +114,24 @@ def without_table(aws: Aws, name: str) -> Iterator[None]:
             aws.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=live)
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_missing_table_is_named(aws: Aws, name: str) -> None:
-    with without_table(aws, name):
-        lack = f"the table '{name}' is missing (no resource has this name: ResourceNotFoundException)"
+def test_each_missing_table_is_named(aws: Aws) -> None:
+    with ExitStack() as missing:
+        for name in TABLES:
+            missing.enter_context(without_table(aws, name))
+        reason = "is missing (no resource has this name: ResourceNotFoundException)"
+        lacks = [f"the table '{name}' {reason}" for name in TABLES]
+        assert (doctor(aws), ready(aws)) == (lacks, lacks)
+
+
+def test_a_table_that_is_missing_alone_is_named_alone(aws: Aws) -> None:
+    with without_table(aws, "desk-events"):
+        lack = "the table 'desk-events' is missing (no resource has this name: ResourceNotFoundException)"
         assert (doctor(aws), ready(aws)) == ([lack], [lack])
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_local_index_of_an_earlier_layout_is_named(aws: Aws, name: str) -> None:
+@contextmanager
+def with_local_index(aws: Aws, name: str) -> Iterator[None]:
+    """The table has an index of an earlier layout."""
     with without_table(aws, name):
         hash_key, range_key = ("PK", "SK") if name == "checkpoints" else ("pk", "sk")
         schema = [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]
@@ -137,10 +146,18 @@ def test_a_local_index_of_an_earlier_layout_is_named(aws: Aws, name: str) -> Non
             KeySchema=schema,
             LocalSecondaryIndexes=[index],
         )
-        lack = f"the table '{name}' has the local indexes by-created, which limit each partition key to 10 GB"
-        assert lack in doctor(aws)
-        assert lack in ready(aws)
+        yield
         aws.dynamodb.delete_table(TableName=name)
+
+
+def test_a_local_index_of_an_earlier_layout_is_named_for_each_table(aws: Aws) -> None:
+    with ExitStack() as changed:
+        for name in TABLES:
+            changed.enter_context(with_local_index(aws, name))
+        reason = "has the local indexes by-created, which limit each partition key to 10 GB"
+        lacks = {f"the table '{name}' {reason}" for name in TABLES}
+        assert lacks.issubset(doctor(aws))
+        assert lacks.issubset(ready(aws))
 
 
 def test_a_missing_time_to_live_is_named(aws: Aws) -> None:
@@ -151,16 +168,16 @@ def test_a_missing_time_to_live_is_named(aws: Aws) -> None:
         aws.dynamodb.delete_table(TableName="desk-records")
 
 
-@pytest.mark.parametrize("name", BUCKETS)
-def test_a_missing_bucket_is_named(aws: Aws, name: str) -> None:
-    aws.s3.delete_bucket(Bucket=name)
+def test_each_missing_bucket_is_named(aws: Aws) -> None:
+    for name in BUCKETS:
+        aws.s3.delete_bucket(Bucket=name)
     try:
-        lack = f"the bucket '{name}' is missing (AWS returned 404)"
-        assert (doctor(aws), ready(aws)) == ([lack], [lack])
+        lacks = [f"the bucket '{name}' is missing (AWS returned 404)" for name in BUCKETS]
+        assert (doctor(aws), ready(aws)) == (lacks, lacks)
     finally:
-        aws.bucket(name)
-        if name == "documents":
-            expire_documents(aws.s3, name)
+        for name in BUCKETS:
+            aws.bucket(name)
+        expire_documents(aws.s3, "documents")
 
 
 def test_a_missing_lifecycle_rule_is_named(aws: Aws) -> None:
@@ -173,15 +190,17 @@ def test_a_missing_lifecycle_rule_is_named(aws: Aws) -> None:
         expire_documents(aws.s3, "documents")
 
 
-@pytest.mark.parametrize("name", ["jobs", "dead"])
-def test_a_setting_of_a_queue_is_named(aws: Aws, name: str) -> None:
-    sqs, url = aws.client("sqs"), queue_url(aws, name)
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "345600"})
+def test_a_setting_is_named_for_each_queue(aws: Aws) -> None:
+    names, sqs = ("jobs", "dead"), aws.client("sqs")
+    for name in names:
+        sqs.set_queue_attributes(QueueUrl=queue_url(aws, name), Attributes={"MessageRetentionPeriod": "345600"})
     try:
-        lack = f"the setting MessageRetentionPeriod of the queue '{name}' is 345600, not 1209600 seconds"
-        assert (doctor(aws), ready(aws)) == ([lack], [lack])
+        reason = "is 345600, not 1209600 seconds"
+        lacks = [f"the setting MessageRetentionPeriod of the queue '{name}' {reason}" for name in names]
+        assert (doctor(aws), ready(aws)) == (lacks, lacks)
     finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes=KEPT)
+        for name in names:
+            sqs.set_queue_attributes(QueueUrl=queue_url(aws, name), Attributes=KEPT)
 
 
 @pytest.mark.parametrize("action", ITEM_ACTIONS)
