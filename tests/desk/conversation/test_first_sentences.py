@@ -31,7 +31,7 @@ from desk.strategies.templates import StrategyValues, build_rule
 from desk.tearsheets.document import make_tearsheet
 from desk.tearsheets.schemas import TearsheetRequest
 from desk.tearsheets.summary import summarize
-from desk.wealth.projection import simulate
+from desk.wealth.projection import WealthOutlook, simulate
 from desk.wealth.savings_plan import SavingsPlan
 from store.embedded import open_store
 from tests.sample_result import sample_result
@@ -239,6 +239,21 @@ async def test_mixes_that_are_level_at_what_is_shown_are_not_told_apart() -> Non
     assert re.match(r"None was better than the others", named(level.figures, "allocation_best_sentence"))
 
 
+@pytest.fixture(scope="module")
+async def simulated(anyio_backend) -> WealthOutlook:
+    plan = SavingsPlan(
+        holdings={"sp500": 0.6, "cash": 0.4},
+        amount=500_000.0,
+        currency="USD",
+        years=20,
+        withdrawal=1_500.0,
+        goal=800_000.0,
+        fee=0.01,
+        paths=200,
+    )
+    return await simulate(PRICES, plan)
+
+
 @pytest.mark.parametrize(
     ("message", "first"),
     [
@@ -251,18 +266,8 @@ async def test_mixes_that_are_level_at_what_is_shown_are_not_told_apart() -> Non
         ("what will it be worth?", r"After 20 years you would have USD"),
     ],
 )
-async def test_a_question_about_simulated_wealth_is_answered_first(message, first) -> None:
-    plan = SavingsPlan(
-        holdings={"sp500": 0.6, "cash": 0.4},
-        amount=500_000.0,
-        currency="USD",
-        years=20,
-        withdrawal=1_500.0,
-        goal=800_000.0,
-        fee=0.01,
-        paths=200,
-    )
-    said = first_sentence("simulate_wealth", await simulate(PRICES, plan), message)
+def test_a_question_about_simulated_wealth_is_answered_first(simulated, message, first) -> None:
+    said = first_sentence("simulate_wealth", simulated, message)
     assert re.match(first, said), said
 
 

@@ -29,6 +29,7 @@ from desk.optimization.scenario_checks import check_scenario, require_passed
 from quant.worlds.paths import path_model
 from quant.worlds.scenario import BUILT_IN
 from tests.desk.conftest import SearchRun
+from tests.soak_variants import sizes
 
 
 def execute(name: str, paths: ContainerPaths) -> Path:
@@ -147,10 +148,11 @@ def test_paths_of_another_distribution_are_refused_with_their_scenario() -> None
 
 
 @pytest.mark.parametrize("world", [0, 2], ids=["mean that moves with volatility", "constant mean"])
-def test_garch_of_an_infinite_fourth_moment_is_not_refused_for_its_volatility(world: int) -> None:
+@pytest.mark.parametrize("seeds", sizes(1, 3))
+def test_garch_of_an_infinite_fourth_moment_is_not_refused_for_its_volatility(world: int, seeds: int) -> None:
     heavy = {"garch_alpha": 0.1, "garch_gamma": 0.1, "garch_beta": 0.848, "garch_nu": 4.0}
     scenario = BUILT_IN[world].model_copy(update={"engine": "garch", **heavy})
-    for seed in range(3):
+    for seed in range(seeds):
         check = check_scenario(scenario, path_model(scenario, seed=seed))
         require_passed(check)
         (volatility,) = (moment for moment in check.moments if moment.name == "volatility")
