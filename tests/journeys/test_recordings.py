@@ -107,6 +107,7 @@ def test_each_recording_of_the_double_ships(name: str) -> None:
 async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, replay_optimization) -> None:
     events = replay_optimization.events
     [recorded] = label("optimization").runs
+    assert recorded.request is not None
     async with opened(home) as dependencies:
         run = await create_run(dependencies, OWNER, recorded.request)
         embedded = [event async for event in execute(dependencies, OWNER, run)]
