@@ -17,7 +17,6 @@ from desk.conversation.focus import Focus
 from tests.agents.planner.labelled_texts import load
 from tests.agents.planner.training import RESULT, TEXTS, main
 
-
 FEW = {"questions.txt": 1, "typical_questions.txt": 20, "typical_wishes.txt": 20, "development.jsonl": 5}
 
 
