@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "09f76c35ec0b74a510df211691b378cea28974f20bd09e0223493c2a3c6efc73"
+DEMO_DIGEST = "0ccab5af6752a5217688e9318b8828aab092c679b5280d3b9d7e78ebdaa7debf"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "9efe405c5566379a2b2619797f84399a8bce65a1cc880d6fe067c52199b4cd87"
+REDUCED_DIGEST = "3d41f8a483e82e8c1726094e1267aa8037ac8b23aa38280b46a341fd43154747"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
