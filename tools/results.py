@@ -24,7 +24,7 @@ from desk.conversation.focus import PRICES
 from desk.conversation.listings import list_kept
 from desk.conversation.model_view import shown_to_model
 from desk.conversation.readings import TOPICS
-from desk.conversation.wishes import Name
+from desk.conversation.wishes import Detail, Name
 from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
 from desk.optimization.reading.alternative import explain_alternative
@@ -80,7 +80,7 @@ async def explain_result(
     topic: Annotated[Topic, _TOPICS],
     runtime: ToolRuntime[ChatContext, Any],
     run: Name = "last",
-    detail: Name | None = None,
+    detail: Detail | None = None,
 ) -> tuple[str, ResultExplanation | Refusal]:
     """Findings and figures of a stored result; nothing is computed anew.
 
@@ -239,8 +239,11 @@ def _report(run: str) -> Figure:
 
 def _times(detail: str) -> str:
     """The years and crises that a detail names, crises by their full names."""
-    parts = detail.split(" and ")
-    return "; ".join(crisis.name if (crisis := find_crisis(part)) else part for part in parts)
+    names: list[str] = []
+    for part in re.split(r",\s*|\s+and\s+", detail):
+        crisis = find_crisis(part)
+        names += [crisis.name] if crisis else re.findall(r"\b(?:19|20)\d{2}\b", part)
+    return "; ".join(dict.fromkeys(names)) or detail
 
 
 def _function(detail: str | None) -> WeightFunction:

@@ -387,7 +387,8 @@ def explain(form: Form) -> dict[str, Any]:
     counts = [i for i in form.all("number") if i.unit in ("plain", "points") and not 0.0 < i.size < 1.0]
     form.use(*(i for i in counts if i.size <= MOST_COUNTED))
     form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500", "cash"))
-    detail = " and ".join(details) if topic == "years" and details else next(iter(details), None)
+    several = topic == "years" and len(details) > 1
+    detail = form.reading.quote(items[0].first, items[-1].last) if several else next(iter(details), None)
     return {"run": _run(form) or "last", "topic": topic, "detail": detail}
 
 
