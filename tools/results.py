@@ -24,7 +24,7 @@ from desk.conversation.focus import PRICES
 from desk.conversation.listings import list_kept
 from desk.conversation.model_view import shown_to_model
 from desk.conversation.readings import TOPICS
-from desk.conversation.wishes import Detail, Name
+from desk.conversation.wishes import Name
 from desk.figures.figures import Figure
 from desk.figures.sheet import sentence_figure
 from desk.optimization.reading.alternative import explain_alternative
@@ -80,7 +80,7 @@ async def explain_result(
     topic: Annotated[Topic, _TOPICS],
     runtime: ToolRuntime[ChatContext, Any],
     run: Name = "last",
-    detail: Detail | None = None,
+    detail: Name | None = None,
 ) -> tuple[str, ResultExplanation | Refusal]:
     """Findings and figures of a stored result; nothing is computed anew.
 
@@ -238,12 +238,12 @@ def _report(run: str) -> Figure:
 
 
 def _times(detail: str) -> str:
-    """The years and crises that a detail names, crises by their full names."""
+    """The years and crises that a detail names, crises by their full names; what names none stays as it is."""
     names: list[str] = []
-    for part in re.split(r",\s*|\s+and\s+", detail):
+    for part in re.split(r"\s+(?:and|or)\s+|\s*&\s*", detail):
         crisis = find_crisis(part)
-        names += [crisis.name] if crisis else re.findall(r"\b(?:19|20)\d{2}\b", part)
-    return "; ".join(dict.fromkeys(names)) or detail
+        names += [crisis.name] if crisis else re.findall(r"\b(?:19|20)\d{2}\b", part) or [part]
+    return "; ".join(dict.fromkeys(names))
 
 
 def _function(detail: str | None) -> WeightFunction:

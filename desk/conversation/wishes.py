@@ -63,8 +63,6 @@ Name: TypeAlias = Annotated[
     AfterValidator(_check_name),
 ]
 """Name of an asset, scenario or strategy; the tool checks that it exists."""
-Detail: TypeAlias = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[\w&][\w& .,:;'’/-]*$")]
-"""A name, or words that hold several years or crises."""
 SeriesName: TypeAlias = Annotated[
     str,
     Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9&^][A-Za-z0-9&_ .:/@^=-]*$"),

@@ -28,9 +28,9 @@ def describe_evaluation(evaluation: QuickEvaluation, template: str = "") -> str:
     others, name = f"full investment {full} a year, with a maximum drawdown of {full_fall}", _named(evaluation)
     name = f"the rule “{template}”, taken as {name}," if template else _subject(evaluation)
     if own.config == mixed.config:
-        name = f"60/40 with {evaluation.safe}, {name},"
+        name = f"60/40 in {evaluation.safe}, {name},"
     else:
-        others = f"60/40 with {evaluation.safe} grew {beside} a year and {others}"
+        others = f"60/40 in {evaluation.safe} grew {beside} a year and {others}"
     return (
         f"From {evaluation.first_day} to {evaluation.last_day} {name}{leg} would have grown {grown} a year, with "
         f"a volatility of {_percent(own.history.metrics.volatility.value)} and a maximum drawdown of {fall}; {others}."
@@ -43,12 +43,12 @@ def _named(evaluation: QuickEvaluation) -> str:
 
 
 def describe_versus(evaluation: QuickEvaluation, *, full: bool = False) -> str:
-    """Whether the configuration was better than 60/40 with cash, or than full investment: on request or if it is that
+    """Whether the configuration was better than 60/40 in cash, or than full investment: on request or if it is that
     mix itself.
     """
     own, _, mixed, equity = evaluation.held
     other, label = (
-        (equity, "full investment") if full or own.config == mixed.config else (mixed, f"60/40 with {evaluation.safe}")
+        (equity, "full investment") if full or own.config == mixed.config else (mixed, f"60/40 in {evaluation.safe}")
     )
     ours, theirs = own.history.metrics, other.history.metrics
     sharpes = [round(metrics.sharpe.value, 2) for metrics in (ours, theirs)]
@@ -84,7 +84,7 @@ def describe_drawdown(evaluation: QuickEvaluation) -> str:
     own, _, mixed, equity = (_percent(rule.history.metrics.max_drawdown.value) for rule in evaluation.held)
     return (
         f"The maximum drawdown of {_subject(evaluation)} was {own} from {evaluation.first_day} to "
-        f"{evaluation.last_day}; that of 60/40 with {evaluation.safe} was {mixed}, that of full investment {equity}."
+        f"{evaluation.last_day}; that of 60/40 in {evaluation.safe} was {mixed}, and that of full investment {equity}."
     )
 
 
@@ -113,9 +113,7 @@ def describe_losing_years(evaluation: QuickEvaluation) -> str:
 def describe_safety(evaluation: QuickEvaluation) -> str:
     """Whether the configuration was riskier than 60/40, or than full investment if it is that mix itself."""
     own, _, mixed, equity = evaluation.held
-    other, label = (
-        (equity, "full investment") if own.config == mixed.config else (mixed, f"60/40 with {evaluation.safe}")
-    )
+    other, label = (equity, "full investment") if own.config == mixed.config else (mixed, f"60/40 in {evaluation.safe}")
     ours, theirs = own.history.metrics, other.history.metrics
     pairs = [(ours.volatility.value, theirs.volatility.value), (ours.max_drawdown.value, theirs.max_drawdown.value)]
     gaps = {round(100.0 * a, 1) - round(100.0 * b, 1) for a, b in pairs}
@@ -170,7 +168,7 @@ def describe_period(run: EvaluationRun, window: Window) -> str:
     return (
         f"From {dates[within[0]]} to {dates[within[-1]]} it {'lost' if returns[0] < 0.0 else 'returned'} "
         f"{_percent(abs(returns[0]))} with a maximum drawdown of {_percent(float(drawdowns(own).max()))}, "
-        f"{_beside(ahead[0], f'60/40 with {run.evaluation.safe}', returns[1])} and "
+        f"{_beside(ahead[0], f'60/40 in {run.evaluation.safe}', returns[1])} and "
         f"{_beside(ahead[1], 'full investment', returns[2])}."
     )
 

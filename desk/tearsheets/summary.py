@@ -46,7 +46,7 @@ def summarize(document: TearsheetDocument) -> TearsheetSummary:
 
 
 def _in_words(document: TearsheetDocument) -> Iterator[Figure]:
-    """The growth, volatility and deepest drawdown in a sentence."""
+    """What a question about a tear sheet asks for, in sentences."""
     shown = {figure.id: str(format_figure(figure)) for figure in document.figures}
     title = shown.get("tearsheet_title", document.subject)
     subject = "the winner" if document.subject == "job" else "the portfolio" if title == UNNAMED else title

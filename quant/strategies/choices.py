@@ -196,7 +196,7 @@ INNER_PORTFOLIOS: dict[InnerPortfolio, InnerRow] = {
         "the long-only portfolio with the lowest variance",
         "minimum variance|min variance|min var|minvar|minimum volatility portfolio|min vol portfolio|"
         "global minimum variance|gmv|least variance|lowest variance|minimum risk portfolio|smallest variance|"
-        "minimal variance|minimal risk|lowest volatility|volatility is lowest|lowest standard deviation",
+        "minimal variance|minimal risk",
     ),
     "risk_control": InnerRow(
         "a risk-control mix",

@@ -41,6 +41,8 @@ PLANNED: Final = {"years": "years", "decades": "years", "added": "contribution"}
 DETAILS: Final = {"alternative": "function", "scenario": "scenario", "years": "date", "costs": "number"}
 """What the detail of a question is, by its topic; of costs it is a multiple."""
 OF_WINNER: Final = frozenset("winner winner's winning result run strategy rule it its chosen search".split())
+TOGETHER: Final = re.compile(r"(?!.*(?:\b(?:to|until|till|through|from)\b|\d-\d))[\w& -]{1,64}")
+"""Several years or crises, and no span of years."""
 BARE: Final = 4
 """Most words of a wish for a tear sheet that needs no name."""
 MOST_COUNTED: Final = 10.0
@@ -106,7 +108,7 @@ def _base(form: Form, wish: dict[str, Any]) -> str:
     asked = form.has("trigger") and form.offer == "optimize"
     signs = (form.has("sense", "change"), not asked, "assets" not in wish)
     enough = len(signs) - (form.focus.last is not None)  # a search of an earlier conversation is changed by name only
-    enough -= form.focus.last == "optimize" and "assets" not in wish
+    enough -= form.focus.last == "optimize" and "assets" not in wish  # right after a search it is meant
     return "last" if form.focus.request and not fresh and (again or sum(signs) >= enough) else "new"
 
 
@@ -377,7 +379,8 @@ def explain(form: Form) -> dict[str, Any]:
     form.use(*items)
     if topic in ("alternative", "scenario") and (len(details) != 1 or details[0] in ("all", "default")):
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
-    if topic == "years" and len(details) > 1 and form.says({"to", "until", "till", "between"}):
+    several = form.reading.quote(items[0].first, items[-1].last) if topic == "years" and len(details) > 1 else ""
+    if several and not TOGETHER.fullmatch(several):
         form.ask("Which of the years are meant? Each is told by itself.")
     if topic == "limits":  # the answer says over which years
         form.use(*(item for item in form.all("number") if item.unit == "years"))
@@ -387,8 +390,7 @@ def explain(form: Form) -> dict[str, Any]:
     counts = [i for i in form.all("number") if i.unit in ("plain", "points") and not 0.0 < i.size < 1.0]
     form.use(*(i for i in counts if i.size <= MOST_COUNTED))
     form.use(*form.all("worlds"), *form.all("template"), *form.all("split"), *form.all("asset", "sp500", "cash"))
-    several = topic == "years" and len(details) > 1
-    detail = form.reading.quote(items[0].first, items[-1].last) if several else next(iter(details), None)
+    detail = several or next(iter(details), None)
     return {"run": _run(form) or "last", "topic": topic, "detail": detail}
 
 

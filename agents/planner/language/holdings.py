@@ -17,7 +17,7 @@ EQUITY: Final = frozenset("stocks shares equities equity".split())
 MEASURES: Final = frozenset("var|value at risk|cvar|es|expected shortfall|shortfall|confidence".split("|"))
 SPANS: Final = frozenset("day week month quarter".split())
 FROM: Final = frozenset("since from after starting between".split())
-ONWARDS: Final = (" on,", " on.", " on?", " onward", " and later", " forward")
+ONWARDS: Final = re.compile(r" (?:on(?=[,.?!;]|$)|onwards?\b|forward\b)", re.IGNORECASE)
 UNTIL: Final = frozenset("until till to before".split())
 TURNS: Final = {"start": "first_day", "starting": "first_day", "begin": "first_day", "beginning": "first_day",
                 "end": "last_day", "ending": "last_day", "truncated": "last_day"}  # fmt: skip
@@ -160,7 +160,7 @@ def window_of(form: Form) -> dict[str, str]:
         form.take("sense", "between")
         return {"first_day": dates[0][0], "last_day": dates[1][0]}
     for day, before in dates[: len(dates) == 1]:
-        if form.reading.text[form.reading.text.find(day) + len(day) :].lower().startswith(ONWARDS):
+        if ONWARDS.match(form.reading.text, form.reading.text.find(day) + len(day)):
             return {"first_day": day}
         if (FROM | UNTIL) & {*before[-1:]}:
             return {"first_day" if before[-1] in FROM else "last_day": day}

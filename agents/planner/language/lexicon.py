@@ -106,7 +106,7 @@ class Lexicon:
 
     def full(self, word: str) -> str:
         """The word that an abbreviation or a slip stands for."""
-        word = re.sub(r"([a-z])\1\1+", r"\1", ABBREVIATIONS.get(word, word))  # "hmmm"
+        word = ABBREVIATIONS.get(word, word)
         if word in STOP_WORDS or stem(word) in self.known:
             return word
         return self.short.get(word) or corrected(word, self.words) or word

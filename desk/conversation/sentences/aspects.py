@@ -22,7 +22,8 @@ ASPECTS: Final = {
     "ruin": r"run(?:s|ning)? (?:out|dry)|last(?:s|ed|ing)?|ruin|broke|deplete\w*|exhausted|survive\w*|outlive\w*",
     "goal": r"reach\w*|goal|get (?:to|from)|hit|target|becomes?|turns? into|grows? to|make it to|double|"
     r"end (?:up )?with at least",
-    "count": r"how (?:often|many)|number of|share of|losing|lose|lost|loss(?:es)?|negative|in the red",
+    "count": r"how (?:often|many)|number of|share of|losing|negative",
+    "losing_years": r"(?:which|what|in what) (?:calendar )?years?\b.*\b(?:lose|lost|loss|losses|negative|red)",
     "fee": r"fees?|charges?|ter|expense ratio",
     "loss_size": r"how (?:much|bad|low|far)[\w ,.%]*(?:lose|loss|down|less|get)|worst case|bad (?:case|luck)",
     "loss": r"lose|losing|loss|less than (?:i|we) (?:paid|put)",
@@ -95,8 +96,8 @@ ASPECTS: Final = {
     "source": r"where (?:does|do) (?:the (?:prices|data)|they|it) come|source|provider|come from|whose|"
     r"which (?:index|prices)",
     "dividends": r"dividends?|total returns?|price index",
-    "holdout": r"(?:how|what|which)\b.*\b(?:do|did|does|perform\w*|fared?|returns?)\b.*\b"
-    r"(?:held? ?-?(?:back|out)|hold-?out|locked|sealed)\b.*",
+    "holdout": r"(?:how|what)\b(?!.*\b(?:train|split)).*\b(?:do|did|does|perform\w*|fared?|returns?|earn\w*)\b.*\b"
+    r"(?:held (?:back|out)|hold-?out|locked|sealed)",
     "split": r"train\w*|held? (?:back|out)|locked|holdout|validat\w+|in-? ?sample",
     "cheap": r"eat\w*|depend\w*|cheap\w*|survive\w*|advantage|benefit|still|hang\w*|left|worth|\d+ ?(?:bps?|basis)",
     "certainty": r"how (?:sure|certain|confident|safe|solid|firm|strong|good|definite|precise)|sure|"

@@ -109,6 +109,8 @@ def _losses(findings: Findings, message: str) -> str | None:
 
 def _years(findings: Findings, message: str) -> str | None:
     ids = {figure.id for figure in findings.figures}
+    if asks("losing_years", message):
+        return _known(ids, "years_count_sentence")
     return None if asks("worst", message) else _asked(ids, message, ("count", "best"), "years_{}_sentence")
 
 
@@ -135,17 +137,17 @@ def _costs(findings: Findings, message: str) -> str | None:
             "The winner trades {{winner_turnover}} of wealth a year, which cost {{winner_cost_bps}} on the training "
             "history, at an assumed {{transaction_cost}} for each trade."
         )
-    if asks("assumed", message) and {"winner_cost_bps", "transaction_cost"} <= ids:
-        return (
-            "For each trade an assumed {{transaction_cost}} was charged, which cost the winner {{winner_cost_bps}} on "
-            "the training history."
-        )
     if asks("free", message) and "costs_free_sentence" in ids:
         return "{{costs_free_sentence}}"
     if asks("double", message) and "costs_double_sentence" in ids:
         return "{{costs_double_sentence}}"
     if (asks("multiple", message) or asks("cheap", message)) and "costs_range_sentence" in ids:
         return "{{costs_range_sentence}}"
+    if asks("assumed", message) and {"winner_cost_bps", "transaction_cost"} <= ids:
+        return (
+            "For each trade an assumed {{transaction_cost}} was charged, which cost the winner {{winner_cost_bps}} on "
+            "the training history."
+        )
     return None
 
 

@@ -416,7 +416,7 @@ async def test_a_quick_evaluation_starts_with_the_comparison_and_has_warnings(co
     assert ("a risky weight of only 50%" in text) == (wish.weight_function == "sigmoid")
     constant = wish.template == "constant_weight"
     assert ("a constant weight of the same volatility" in text) != constant, "it is not compared with itself"
-    assert ("60/40 with cash grew" in text) != constant
+    assert ("60/40 in cash grew" in text) != constant
 
 
 async def test_a_strategy_that_the_chat_shows_counts_once_as_tried(context) -> None:
@@ -470,7 +470,7 @@ async def test_a_bond_stays_beside_a_strategy_until_something_else_is_named(cont
     wish = StrategyWish(template="twelve_month_rule", assets=("legs",), safe="BOND")
     said = await describe_call(own, evaluate_strategy, strategy=wish)
     assert "with BOND as the safe leg" in said
-    assert "60/40 with BOND" in said
+    assert "60/40 in BOND" in said
     _, weekly = await call_tool(own, evaluate_strategy, strategy=StrategyWish(base="last", rebalancing="weekly"))
     assert weekly.safe == "BOND"
     _, in_cash = await call_tool(own, evaluate_strategy, strategy=StrategyWish(base="last", safe="cash"))

@@ -22,7 +22,7 @@ FEW = {"questions.txt": 1, "typical_questions.txt": 20, "typical_wishes.txt": 20
 
 @pytest.fixture
 def few_texts(tmp_path) -> Path:
-    """Every twentieth typical question and wish, and some labelled texts."""
+    """Every question that is answered at once, every twentieth other one and wish, and some labelled texts."""
     for file, each in FEW.items():
         lines = (TEXTS / file).read_text(encoding="utf-8").splitlines(keepends=True)
         (tmp_path / file).write_text("".join(lines[::each]), encoding="utf-8")
@@ -64,7 +64,7 @@ def test_every_ability_is_learned_or_not_judged():
 
 @pytest.mark.parametrize("files", ["heldout_5.jsonl", pytest.param("heldout_[5-7].jsonl", marks=pytest.mark.soak)])
 def test_what_the_second_opinion_finds_unlikely_is_not_done(files):
-    """On all texts: it takes away calls, and no reading is acted on that it holds for a tenth as likely as another."""
+    """It takes away calls, and no reading is acted on that it holds for a tenth as likely as another."""
     kept = taken = 0
     for path in sorted(TEXTS.glob(files)):
         for item in (row for row in load(path) if not row["before"]):

@@ -146,8 +146,10 @@ def with_local_index(aws: Aws, name: str) -> Iterator[None]:
             KeySchema=schema,
             LocalSecondaryIndexes=[index],
         )
-        yield
-        aws.dynamodb.delete_table(TableName=name)
+        try:
+            yield
+        finally:
+            aws.dynamodb.delete_table(TableName=name)
 
 
 def test_a_local_index_of_an_earlier_layout_is_named_for_each_table(aws: Aws) -> None:
@@ -169,9 +171,9 @@ def test_a_missing_time_to_live_is_named(aws: Aws) -> None:
 
 
 def test_each_missing_bucket_is_named(aws: Aws) -> None:
-    for name in BUCKETS:
-        aws.s3.delete_bucket(Bucket=name)
     try:
+        for name in BUCKETS:
+            aws.s3.delete_bucket(Bucket=name)
         lacks = [f"the bucket '{name}' is missing (AWS returned 404)" for name in BUCKETS]
         assert (doctor(aws), ready(aws)) == (lacks, lacks)
     finally:

@@ -16,6 +16,7 @@ from desk.market.bundled import BundledPrices
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.in_words.next_step import describe_next_step
+from desk.optimization.reading.in_words.years import describe_years
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topic_sentences import topic_sentences
 from desk.optimization.reading.topics import Topic
@@ -73,7 +74,7 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
 @pytest.mark.parametrize(
     ("topic", "message", "first"),
     [
-        ("benchmarks", "does it beat a plain 60/40 after costs?", r"The winner .*60/40 with cash"),
+        ("benchmarks", "does it beat a plain 60/40 after costs?", r"The winner .*60/40 in cash"),
         ("benchmarks", "is it better than holding shares?", r"The winner .*full investment"),
         ("benchmarks", "how does it compare with our current rule?", r"The winner .*the current rule"),
         ("benchmarks", "does it beat a constant weight?", r"The winner .*a constant weight of the same volatility"),
@@ -81,7 +82,11 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
         ("benchmarks", "would something simpler have done as well?", r"(A|No) simpler rule did better"),
         ("benchmarks", "is it worth switching?", r"(Keep your current rule|Do not switch yet)"),
         ("luck", "should I switch?", r"(Keep your current rule|Do not switch yet)"),
-        ("luck", "is it overfitted?", r"What is chosen on one half of the history"),
+        (
+            "luck",
+            "is it overfitted?",
+            r"What is chosen on one half of .* The probability of overfitting \(PBO\), .*%\.",
+        ),
         ("luck", "did it work out of sample?", r"On the validation days"),
         ("luck", "is the lead significant?", r"The lead is (not )?significant"),
         ("luck", "which test failed?", r"The verdict is not green because that needs"),
@@ -95,6 +100,8 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
         ("costs", "how much do costs take off a year?", r"On the training history the costs of the winner"),
         ("years", "and the best year?", r"The best year of the winner"),
         ("years", "how often did it lose money?", r"The winner lost money in \d+ of \d+ calendar years"),
+        ("years", "which years did it lose money?", r"The winner lost money in \d+ of \d+ calendar years"),
+        ("years", "what was the biggest loss in its worst year?", r"The worst year of the winner"),
         ("where_it_loses", "in which scenario is it best?", r"The winner does best in the"),
         ("where_it_loses", "in which market does it do badly?", r"The winner does worst in the"),
         (
@@ -115,12 +122,16 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
         ("data", "was the covid crash in it?", r"COVID-19 took no part"),
         ("data", "how far back does your data go?", r"The search used the prices from"),
         ("data", "what did you train on?", r"Training used the days to"),
+        ("data", "how did it do on the holdout?", r"The days after .* are the holdout and took no part"),
+        ("data", "which days did you train on, and which are locked?", r"Training used the days to"),
         ("what_would_change", "what would turn it around?", r"The verdict would turn green with"),
         ("next_trade", "how much do I have to sell?", r"No switch is advised; to follow the winner all the same"),
         ("summary", "which rule came out on top?", r"Of the \d+ configurations that were tried the best is"),
         ("costs", "how much of the return gets eaten by trading?", r"The result (does not depend|depends)"),
         ("costs", "how much of the gain do trading costs eat up?", r"The result (does not depend|depends)"),
         ("costs", "what is its annual turnover?", r"The winner trades"),
+        ("costs", "what trading costs did you assume?", r"For each trade an assumed"),
+        ("costs", "what if you assume double the costs?", r"With double the costs"),
         ("next_trade", "what does it hold today?", r"At the latest price"),
         ("computed", "how many paths?", r"The search tried \d+ configurations"),
     ],
@@ -128,6 +139,20 @@ def explanation(result: OptimizationResult, topic: Topic, message: str, detail: 
 async def test_a_question_about_a_result_is_answered_first(topic, message, first) -> None:
     said = first_sentence("explain_result", explanation(RED, topic, message), message)
     assert re.match(first, said), said
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("2008; 2011", [r"In 2008", r"In 2011"]),
+        ("2008; COVID-19", [r"In 2008", r"The episode COVID-19 lies after"]),
+        ("2011; 1929", [r"In 2011", r"The days used, .* do not hold 1929\."]),
+    ],
+)
+async def test_several_years_and_crises_are_told_one_by_one(detail, told) -> None:
+    said = str(describe_years(RED, detail)[0].value)
+    for sentence in told:
+        assert re.search(sentence, said), said
 
 
 @pytest.mark.parametrize("topic", get_args(Topic))
@@ -299,7 +324,7 @@ async def test_a_question_about_the_market_is_answered_first(assets, message, fi
 async def test_a_strategy_is_compared_with_what_the_message_names() -> None:
     rule = build_rule(StrategyValues(template="twelve_month_rule"))
     evaluation = (await run_evaluation(PRICES, rule)).evaluation
-    assert "than 60/40 with cash for its risk" in describe_versus(evaluation)
+    assert "than 60/40 in cash for its risk" in describe_versus(evaluation)
     assert "than full investment for its risk" in describe_versus(evaluation, full=True)
 
 

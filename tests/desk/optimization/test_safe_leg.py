@@ -325,7 +325,7 @@ def test_the_answer_about_the_next_trade_names_both_legs(judgement_with_bond) ->
     claims = [*topic_claims(findings, "next_trade"), *topic_claims(findings, "benchmarks"), *template_claims(result)]
     text = " ".join(claim.text for claim in claims)
     assert all(f"{{{{{name}}}}}" in text for name in ("safe_leg", "safe_next_trade", "benchmarks_all_sentence"))
-    assert any("60/40 with the bond" in str(figure.value) for figure in rivals)
+    assert any("60/40 in the bond" in str(figure.value) for figure in rivals)
     assert [problem for claim in claims for problem in check(claim, figures)] == []
 
 

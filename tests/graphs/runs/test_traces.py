@@ -27,7 +27,7 @@ from quant.worlds.scenario import BUILT_IN
 from tests.graphs.dependencies import FIRST_DAY, OWNER, open_dependencies
 from tests.graphs.invented_answers import answer_with_calls
 
-SCENARIOS = tuple(s.model_copy(update={"paths": 128, "years": 1}) for s in BUILT_IN[:1])
+SCENARIOS = tuple(s.model_copy(update={"paths": 128, "years": 1}) for s in BUILT_IN[:2])
 REQUEST = OptimizationRequest(trials=10, scenarios=SCENARIOS, seed=3, first_day=FIRST_DAY)
 
 

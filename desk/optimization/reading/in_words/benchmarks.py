@@ -12,8 +12,8 @@ RIVALS = {
     "bond": "the bond alone",
     "same_average_weight": "a constant weight of the same average",
     "same_volatility": "a constant weight of the same volatility",
-    "sixty_forty_cash": "60/40 with cash",
-    "sixty_forty": "60/40 with the bond",
+    "sixty_forty_cash": "60/40 in cash",
+    "sixty_forty": "60/40 in the bond",
     "current_rule": "the current rule",
 }
 """Each benchmark inside a sentence."""

@@ -28,8 +28,8 @@ def describe_data(result: OptimizationResult, message: str) -> tuple[Figure, ...
     if last > end:
         sheet.say(
             "holdout_sentence",
-            f"How the winner did on the holdout, the days after {end} to {last}, shows only when it is opened; they "
-            "took no part.",
+            f"The days after {end}, to {last}, are the holdout and took no part: how the winner did there shows once "
+            "the holdout is opened.",
         )
     asked = _asked(message)
     if asked:

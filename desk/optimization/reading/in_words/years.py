@@ -84,11 +84,14 @@ def _unknown(result: OptimizationResult, detail: str) -> InvalidInput:
 
 def _why_not(result: OptimizationResult, detail: str) -> str:
     first, last = result.manifest.first_day, result.manifest.validate_end
-    ends = [each.last for each in HISTORICAL_WINDOWS if detail.casefold() in each.name.casefold()]
-    day = max(re.findall(r"\b(?:19|20)\d{2}\b", detail) + ends, default="")
-    if day > last[: len(day)]:
-        return f"{detail} lies after {last}: the later days are the locked holdout and took no part"
-    return f"the days used, {first} to {last}, hold no {detail}"
+    window = next((each for each in HISTORICAL_WINDOWS if detail.casefold() in each.name.casefold()), None)
+    name = crisis_phrase(window.name) if window else detail
+    begin, end = (window.first, window.last) if window else (detail, detail)
+    if begin[:4].isdigit() and begin > last[: len(begin)]:
+        return f"{name} lies after {last}: the later days are the locked holdout and took no part"
+    if window and begin <= last and end >= first:
+        return f"the days used, {first} to {last}, hold only a part of {name}"
+    return f"the days used, {first} to {last}, do not hold {name}"
 
 
 def _returns(row: Year | Crisis) -> str:
