@@ -381,7 +381,7 @@ def explain(form: Form) -> dict[str, Any]:
         form.ask("Which weight function? Say, why not sigmoid." if kind == "function" else "In which scenario?")
     several = form.reading.quote(items[0].first, items[-1].last) if topic == "years" and len(details) > 1 else ""
     if several and not TOGETHER.fullmatch(several):
-        form.ask("Which of the years are meant? Each is told by itself.")
+        form.ask("Which years are meant? The answer covers each of them alone, and no span.")
     if topic == "limits":  # the answer says over which years
         form.use(*(item for item in form.all("number") if item.unit == "years"))
     form.use(*(i for i in form.all("number") if any(_repeats(i, *amount) for amount in _amounts_asked(form))))
